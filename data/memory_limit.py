@@ -11,6 +11,7 @@ import resource
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -65,14 +66,16 @@ def memory_limit_bytes() -> int:
     return min(limits)
 
 
-def _control_groups() -> Iterator[Path]:
-    """Yield the files with the memory limit of this process's control group and those above it."""
-    yield from map(Path, _CGROUPS)
+@cache
+def _control_groups() -> tuple[Path, ...]:
+    """Return the files with the memory limit of this process's control group, in which it stays, and those above it."""
+    files = list(map(Path, _CGROUPS))
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             if line.startswith("0::/"):
                 group = Path("/sys/fs/cgroup") / line.removeprefix("0::/")
-                yield from (folder / "memory.max" for folder in (group, *group.parents[:-3]))
+                files += [folder / "memory.max" for folder in (group, *group.parents[:-3])]
+    return tuple(files)
 
 
 def check_rows(what: str, size_bytes: float) -> None:

@@ -115,7 +115,7 @@ def _parsed_as(
             decimal_point=layout.header.decimal,
         ),
     )
-    return {int(name): table[name].combine_chunks() for name in chosen}
+    return {int(name): table[name].chunk(0) for name in chosen}  # one block has one chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -50,21 +51,57 @@ _NO_CELL: Final = ("", "nan", "NaN")
 
 
 @dataclass(frozen=True, slots=True)
+class CellIds:
+    """The cell id of each row.
+
+    Args:
+        codes: places in ``ids``, shape (rows,).
+        ids: the different ids, in order of appearance.
+    """
+
+    codes: Integers
+    ids: tuple[str, ...]
+
+    @property
+    def last(self) -> str:
+        """The id of the last row; there is at least one row."""
+        return self.ids[int(self.codes[-1])]
+
+    def count_rows(self) -> dict[str, int]:
+        """Return the number of rows of each cell."""
+        return dict(zip(self.ids, np.bincount(self.codes, minlength=len(self.ids)).tolist(), strict=True))
+
+    def are(self, cell_id: str) -> Mask:
+        """Tell which rows are of a cell, shape (rows,)."""
+        mask: Mask = np.array([one == cell_id for one in self.ids])[self.codes]
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
 class RawBlock:
     """Some consecutive rows of a file.
 
     Args:
-        frame: ``data.columns.RAW_COLUMNS``; ``source_row`` counts the rows of the file from 0, ``source_index`` is 0.
+        columns: those of ``data.columns.RAW_COLUMNS`` that the file has, and ``source_row``, which counts the rows of
+            the file from 0; ``unreadable`` only where a value could not be read.
         lines: line of each row in the file, from 1, shape (rows,).
         unreadable: for each raw column that the file has: name of its column, and the rows with text instead of a
             number, shape (rows,).
         cells: cell id of each row; ``None`` if no column has it.
     """
 
-    frame: pd.DataFrame
+    columns: dict[str, Any]
     lines: Integers
     unreadable: dict[str, tuple[str, Mask]]
-    cells: pd.Categorical[str] | None = None
+    cells: CellIds | None = None
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All of ``data.columns.RAW_COLUMNS``."""
+        return pd.DataFrame(raw_columns(self.columns, len(self)), copy=False)
 
 
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
@@ -98,8 +135,8 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
         if len(parsed.lines):
             block = make_raw_block(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
-                cell = str(block.cells[-1])
-            row += len(block.frame)
+                cell = block.cells.last
+            row += len(block)
             yield block
 
 
@@ -132,10 +169,9 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
             counts.clear()
         if len(parsed.lines):
             cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
-            cell = str(cells[-1])
-            row += len(cells)
-            rows = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
-            counts.update(dict(zip(cells.categories, rows, strict=True)))
+            cell = cells.last
+            row += len(cells.codes)
+            counts.update(cells.count_rows())
     parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
     return tuple(parts)
 
@@ -279,7 +315,10 @@ def make_raw_block(
     single = {target: _mean(arrays) for target, arrays in values.items()}
     if layout.frequency is not None:
         single[c.STATE] = _named_impedance(arrays[layout.frequency], single.get(c.STATE), layout.header)
-    return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
+    if notes:
+        single[c.UNREADABLE] = raw_texts(len(lines), {row: "; ".join(texts) for row, texts in notes.items()})
+    single[c.SOURCE_ROW] = np.arange(first_row, first_row + len(lines), dtype=np.int64)
+    return RawBlock(single, lines, unreadable, cells)
 
 
 def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, Mask]:
@@ -331,7 +370,7 @@ def _named_impedance(frequency: pa.Array, states: Any, header: Header) -> Any:
     hertz = frequency.to_numpy(zero_copy_only=False)
     rows = hertz > 0.0
     if states is None:
-        states = _texts(len(hertz), {})
+        states = raw_texts(len(hertz))
     if len(np.unique(hertz[rows])) < SWEEP_FREQUENCIES:
         return states
     words = np.array(states, dtype=object)
@@ -349,7 +388,7 @@ def _mean(columns: Sequence[Any]) -> Any:
         return np.where(given, stacked, 0.0).sum(axis=0) / given.sum(axis=0)
 
 
-def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
+def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[CellIds, Mask]:
     """Return the cell id of each row, and the rows without one, which belong to the cell before (or to the first)."""
     encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
     words = [printable_id(word) for word in pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()]
@@ -367,41 +406,41 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
         code = np.where(last < 0, before, code[np.maximum(last, 0)])
     known = list(ids)
     if len(code) and (code == code[0]).all():
-        seen, order = np.zeros(len(code), dtype=np.int8), code[:1]
+        seen, order = np.zeros(len(code), dtype=np.int64), code[:1]
     else:
         seen, order = pd.factorize(code)
-    names = pd.Index([known[k] for k in order], dtype="str")
-    return pd.Categorical.from_codes(seen, names, validate=False), blank
+    return CellIds(seen, tuple(known[k] for k in order)), blank
 
 
-def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:
-    """Build a raw table; columns without values are NaN, or "" where they have text.
+def raw_columns(known: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the columns of a raw table, in order.
+
+    Those without values are NaN, or "" where they have text, and ``source_index`` is 0. Such a number takes the memory
+    of one row only, so nobody can write to it.
+
+    Args:
+        known: the raw columns that have values, shape (rows,) each.
+        rows: number of rows.
+    """
+    columns: dict[str, Any] = {}
+    for name, dtype in c.RAW_COLUMNS.items():
+        if dtype == "str":
+            columns[name] = known[name] if name in known else raw_texts(rows)
+        elif name in known:
+            columns[name] = np.asarray(known[name], dtype=np.dtype(dtype))
+        else:
+            missing = np.nan if dtype == "float64" else 0
+            columns[name] = np.broadcast_to(np.array(missing, dtype=np.dtype(dtype)), (rows,))
+    return columns
+
+
+def raw_texts(rows: int, given: Mapping[int, str] = MappingProxyType({})) -> Any:
+    """Return an array of texts, most of them empty, as a raw table has them, shape (rows,).
 
     Args:
         rows: number of rows.
-        values: values of each raw column that the file has, shape (rows,).
-        notes: what was wrong with a row, by its place in the block.
-        first_row: number of the first row in the file, from 0.
+        given: the other texts, by row.
     """
-    known = {
-        **values,
-        c.UNREADABLE: _texts(rows, {row: "; ".join(texts) for row, texts in notes.items()}),
-        c.SOURCE_INDEX: np.zeros(rows, dtype=np.int32),
-        c.SOURCE_ROW: np.arange(first_row, first_row + rows, dtype=np.int64),
-    }
-    columns: dict[str, Any] = {}
-    for name, dtype in c.RAW_COLUMNS.items():
-        if name in known:
-            columns[name] = known[name]
-        elif dtype == "float64":
-            columns[name] = np.full(rows, np.nan)
-        else:
-            columns[name] = _texts(rows, {})
-    return pd.DataFrame(columns, copy=False)  # Separate columns can be released one by one.
-
-
-def _texts(rows: int, given: Mapping[int, str]) -> Any:
-    """Return an array of texts, most of them empty, shape (rows,)."""
     if not given:
         dtype: Any = pd.StringDtype(na_value=np.nan)
         return dtype.__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))

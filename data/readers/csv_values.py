@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from statistics import median
@@ -54,9 +55,11 @@ _DURATION: Final = (
 _NUMBER_TEXT: Final = re.compile(_NUMBER.replace(r"\.", "[.,]"))
 _DURATION_TEXT: Final = re.compile(_DURATION)
 _PLAIN_ISO: Final = re.compile(
-    r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"(?:19|20)[0-9]{2}-"
+    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 )
-"""Dates that are valid in any year and month, in the most common form; they are recognised without converting them."""
+"""Dates that are valid in any year, in the most common form; they are recognised without converting them."""
 
 _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
 
@@ -67,6 +70,11 @@ def value_kind(values: Sequence[str]) -> Kind:
     Args:
         values: some texts of one column.
     """
+    # Nearly all columns hold plain numbers or dates in ISO form only, which is seen without looking at each text.
+    if are_plain_numbers(values[: (len(values) + 1) // 2]):
+        return "number"
+    if _are_plain_iso(values):
+        return "datetime"
     known: list[str] = []
     numbers = 0
     for value in values:
@@ -86,6 +94,23 @@ def value_kind(values: Sequence[str]) -> Kind:
         if 2 * sum(form.fullmatch(value) is not None for value in known) >= len(known):
             return kind
     return "text"
+
+
+def are_plain_numbers(texts: Sequence[str]) -> bool:
+    """Tell quickly whether all texts are finite numbers with a decimal point; there is at least one.
+
+    Each of them also is a number for :func:`is_number`.
+    """
+    try:
+        numbers = list(map(float, texts))
+    except ValueError:
+        return False
+    # Python also reads 1_000.
+    return bool(numbers) and all(map(math.isfinite, numbers)) and "_" not in "".join(texts)
+
+
+def _are_plain_iso(texts: Sequence[str]) -> bool:
+    return bool(texts) and all(map(_PLAIN_ISO.fullmatch, texts))
 
 
 def median_number(values: Sequence[str]) -> float:
@@ -236,7 +261,7 @@ def parse_datetimes(texts: pa.Array, date: str = ISO) -> Floats:
 
 def find_date_format(values: Sequence[str]) -> str:
     """Return the format of :data:`DATES` that reads most of the values; the earlier one of several."""
-    if all(map(_PLAIN_ISO.fullmatch, values)):
+    if _are_plain_iso(values):
         return ISO
     texts = clean_text(pa.array(list(values), pa.string()))
     best_date = ISO

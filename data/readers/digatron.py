@@ -74,8 +74,8 @@ def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     """
     start = _start_time(path, split_lines(head_block(path)))
     for block in layout_blocks(path, digatron_layout(path, settings)):
-        frame = block.frame.assign(**{c.UNIX_TIME: start + block.frame[c.TEST_TIME]})
-        yield dataclasses.replace(block, frame=frame)
+        wall_clock = {c.UNIX_TIME: start + block.columns[c.TEST_TIME]}
+        yield dataclasses.replace(block, columns={**block.columns, **wall_clock})
 
 
 def digatron_layout(path: Path, settings: SourceSettings) -> Layout:

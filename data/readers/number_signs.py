@@ -46,6 +46,9 @@ GROUPED_TEXT: Final = re.compile(
 _GROUP_BEGINS: Final = re.compile(rf"[+-]?[1-9]\d?\d?[.,{OTHER_SEPARATORS}]\d\d\d(?!\d)")
 """How every number with thousands separators begins; most other texts do not, which is faster to see."""
 
+_LINE_BEGINS_GROUPED: Final = re.compile(rf"\n[^\S\n]*+{_GROUP_BEGINS.pattern}")
+"""The same at the beginning of a line other than the first."""
+
 _GROUPED: Final = {sign: re.compile(grouped_pattern(sign, OPPOSITE[sign])) for sign in ".,"}
 _SPACED: Final = {sign: re.compile(grouped_pattern(OTHER_SEPARATORS, sign)) for sign in ".,"}
 
@@ -82,11 +85,14 @@ def find_number_signs(
     Returns:
         Decimal sign, point or comma, and the characters between thousands: one sign, :data:`OTHER_SEPARATORS`, or "".
     """
+    if delimiter != ";":
+        # Most tables have neither sign as in 1,234 or 1.234, which one search over all values shows.
+        text = "\n".join(["", *map("\n".join, rows)])
+        if "," not in text and not _LINE_BEGINS_GROUPED.search(text):
+            return ".", ""
     values = [value.strip() for row in rows for value in row]
     with_comma = [value for value in values if "," in value]
     grouped = [value for value in values if _GROUP_BEGINS.match(value)]
-    if not with_comma and not grouped and delimiter != ";":
-        return ".", ""
     points = sum(_POINT.fullmatch(value) is not None for value in values)
     commas = sum(_COMMA.fullmatch(value) is not None for value in with_comma)
     decimal = "."

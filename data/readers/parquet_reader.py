@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -134,11 +133,10 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
             part_bytes = 0
         group_range = FileRange(group, group + 1, row + 1, row, (), cell)
         for block in table_blocks(_tables(path, names, range(group, group + 1)), only_cells, group_range):
-            if block.cells is not None and len(block.cells):
-                rows = np.bincount(block.cells.codes, minlength=len(block.cells.categories)).tolist()
-                counts.update(dict(zip(block.cells.categories, rows, strict=True)))
-                row += len(block.cells)
-                cell = str(block.cells[-1])
+            if block.cells is not None and len(block):
+                counts.update(block.cells.count_rows())
+                row += len(block)
+                cell = block.cells.last
         part_bytes += size
     parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
     return tuple(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .. import columns as c
-from ..arrays import Indices, Integers
+from ..arrays import Indices, Integers, Mask
 from ..errors import ReadError
 from ..memory_limit import RAW_SHARE, ROW_BYTES, check_rows, memory_limit_bytes
 from ..names import printable_id, quote, suggest
@@ -22,7 +22,7 @@ from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
-from .csv_reader import RANGE_BYTES, RawBlock
+from .csv_reader import RANGE_BYTES, CellIds, RawBlock, raw_columns, raw_texts
 from .date_order import settle_dates
 from .file_kinds import check_regular, detect_reader, unreadable_error
 from .layout import Layout, cell_column, csv_cell_layout, csv_layout, guess_header_columns
@@ -168,16 +168,29 @@ def survey(
 
 
 def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, source_index: int = 0) -> pd.DataFrame:
+    """Read a raw file as a frame, as :func:`read_columns` does.
+
+    Args:
+        path, settings, cell_id: as there.
+        source_index: value of the column of that name.
+    """
+    frame = pd.DataFrame(read_columns(path, settings, cell_id), copy=False)
+    if source_index:
+        frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
+    return frame
+
+
+def read_columns(path: Path, settings: SourceSettings, cell_id: str | None = None) -> dict[str, Any]:
     """Read a raw file, without changing its values.
 
     Args:
         path: the file.
         settings: how it is read.
         cell_id: read only the rows of this cell, if a column has the ids; ``None`` = all rows.
-        source_index: value of the column of that name.
 
     Returns:
-        ``data.columns.RAW_COLUMNS``; ``source_row`` is the row in the file, 0 = first data row.
+        ``data.columns.RAW_COLUMNS`` by name, arrays of NumPy, or of pandas for texts; ``source_row`` is the row in the
+        file, 0 = first data row, and ``source_index`` is 0. Nobody can write to a column that the file does not have.
 
     Raises:
         ReadError: the file cannot be read or has no such cell, or more than half of the values of its voltage, current
@@ -187,23 +200,17 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
     table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
         rows = None
-        if cell_id is not None and block.cells is not None and list(block.cells.categories) != [cell_id]:
-            rows = np.asarray(block.cells == cell_id)
+        if cell_id is not None and block.cells is not None and block.cells.ids != (cell_id,):
+            rows = block.cells.are(cell_id)
         if rows is None or rows.any():
             tally.add(block, rows)
-            frame = block.frame
-            if rows is not None:
-                frame = frame[rows]
-            table.add(frame)
+            table.add(block, rows)
             check_rows(str(path), table.rows * ROW_BYTES)
     if not table.rows:
         wanted = str(cell_id)
         raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
     tally.check()
-    frame = table.take()
-    if source_index:
-        frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
-    return frame
+    return table.take()
 
 
 def read_by_cell(
@@ -228,7 +235,7 @@ def read_by_cell(
     rows_per_part = min(rows_per_part, max(int(RAW_SHARE * memory_limit_bytes() / ROW_BYTES), 1))
     tally = Tally(path)
     ids: dict[str, int] = {}
-    single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
+    single = None if cell_column(settings) is not None else cell_ids(path, settings)
     table = _Table()
     codes: list[Integers] = []
     reader = READERS[settings.reader]
@@ -238,15 +245,17 @@ def read_by_cell(
         blocks = reader.parts.blocks(path, reader.layout(path, settings), part)
     for block in blocks:
         tally.add(block, None)
-        cells = pd.Categorical([single] * len(block.frame)) if block.cells is None else block.cells
-        known = np.array([ids.setdefault(str(cell), len(ids)) for cell in cells.categories], dtype=np.int64)
-        table.add(block.frame)
+        cells = block.cells
+        if cells is None:
+            cells = CellIds(np.zeros(len(block), dtype=np.int64), single or ())
+        known = np.array([ids.setdefault(cell, len(ids)) for cell in cells.ids], dtype=np.int64)
+        table.add(block)
         codes.append(known[cells.codes])
         if table.rows >= rows_per_part:
-            yield from _parts(table.take(), np.concatenate(codes), list(ids))
+            yield from _parts(table.take_frame(), np.concatenate(codes), list(ids))
             codes.clear()
     if table.rows:
-        yield from _parts(table.take(), np.concatenate(codes), list(ids))
+        yield from _parts(table.take_frame(), np.concatenate(codes), list(ids))
     if part is None:
         tally.check()
 
@@ -294,46 +303,64 @@ class _Table:
     """A raw table that grows block by block in place, so no row is in memory twice."""
 
     rows: int = 0
-    single: pd.DataFrame | None = None  # the only block until now
+    single: dict[str, Any] | None = None  # the columns of the only block until now
     numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
-    texts: dict[str, list[pd.Series[Any]]] = field(default_factory=dict)
+    texts: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add(self, frame: pd.DataFrame) -> None:
-        if not self.rows and list(map(str, frame.dtypes)) == list(c.RAW_COLUMNS.values()):
-            self.single = frame
-            self.rows = len(frame)
+    def add(self, block: RawBlock, which: Mask | None = None) -> None:
+        """Add the rows of a block.
+
+        Args:
+            block: of the file.
+            which: the rows to add, shape (rows,); ``None`` = all.
+        """
+        columns = block.columns
+        rows = len(block)
+        if which is not None:
+            columns = {name: column[which] for name, column in columns.items()}
+            rows = int(np.count_nonzero(which))
+        if not self.rows:
+            self.single, self.rows = columns, rows
             return
         if self.single is not None:
-            first, self.single, self.rows = self.single, None, 0
-            self._append(first)
-        self._append(frame)
+            first, first_rows = self.single, self.rows
+            self.single, self.rows = None, 0
+            self._append(first, first_rows)
+        self._append(columns, rows)
 
-    def _append(self, frame: pd.DataFrame) -> None:
-        end = self.rows + len(frame)
-        for name, dtype in c.RAW_COLUMNS.items():
+    def _append(self, columns: Mapping[str, Any], rows: int) -> None:
+        end = self.rows + rows
+        for name in {*columns, *self.numbers, *self.texts}:
+            dtype = c.RAW_COLUMNS[name]
             if dtype == "str":
-                self.texts.setdefault(name, []).append(frame[name])
+                before = self.texts.setdefault(name, [raw_texts(self.rows)])
+                before.append(columns[name] if name in columns else raw_texts(rows))
                 continue
-            column = self.numbers.setdefault(name, np.empty(0, dtype=np.dtype(dtype)))
+            column = self.numbers.get(name)
+            if column is None:
+                column = np.full(self.rows, np.nan)
             if end > len(column):
                 # Allocated memory that is not written to costs nothing; resizing in place would fill it with zeros.
-                room = np.empty(max(end, min(16 * len(column), len(column) + ROOM_ROWS)), dtype=column.dtype)
+                room = np.empty(max(end, min(16 * len(column), len(column) + ROOM_ROWS)), dtype=np.dtype(dtype))
                 room[: self.rows] = column[: self.rows]
-                self.numbers[name] = column = room
-            column[self.rows : end] = frame[name].to_numpy()
+                column = room
+            column[self.rows : end] = columns.get(name, np.nan)
+            self.numbers[name] = column
         self.rows = end
 
-    def take(self) -> pd.DataFrame:
-        """Return all rows, and empty the table."""
-        if self.single is not None:
-            frame, self.single, self.rows = self.single, None, 0
-            return frame.reset_index(drop=True)
+    def take_frame(self) -> pd.DataFrame:
+        """Return all rows as a frame, whose columns can be released one by one, and empty the table."""
+        return pd.DataFrame(self.take(), copy=False)
+
+    def take(self) -> dict[str, Any]:
+        """Return all rows as ``data.columns.RAW_COLUMNS``, and empty the table."""
         columns: dict[str, Any] = {}
-        for name in c.RAW_COLUMNS:
-            if name in self.texts:
-                columns[name] = pd.concat(self.texts.pop(name), ignore_index=True)
-            else:
-                columns[name] = self.numbers.pop(name)
-                columns[name].resize(self.rows, refcheck=False)
-        self.rows = 0
-        return pd.DataFrame(columns, copy=False)
+        if self.single is not None:
+            columns, self.single = self.single, None
+        for name in list(self.texts):
+            columns[name] = pd.concat([pd.Series(texts) for texts in self.texts.pop(name)], ignore_index=True).array
+        for name in list(self.numbers):
+            columns[name] = self.numbers.pop(name)
+            columns[name].resize(self.rows, refcheck=False)
+        rows, self.rows = self.rows, 0
+        return raw_columns(columns, rows)

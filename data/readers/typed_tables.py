@@ -139,7 +139,7 @@ def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | N
             lines = np.arange(row + 1, row + 1 + len(rows), dtype=np.int64)
             block = make_raw_block(arrays, lines, {}, typed, row, cell)
             if block.cells is not None:
-                cell = str(block.cells[-1])
+                cell = block.cells.last
             row += len(rows)
             yield block
 
@@ -162,7 +162,7 @@ def table_cells(tables: Iterable[pa.Table], layout: Layout) -> tuple[str, ...]:
     seen: dict[str, None] = {}
     for block in table_blocks(tables, only_cells):
         if block.cells is not None:
-            seen.update(dict.fromkeys(block.cells.categories))
+            seen.update(dict.fromkeys(block.cells.ids))
     return tuple(seen)
 
 

@@ -48,7 +48,7 @@ class Tally:
             if target not in (c.VOLTAGE, c.CURRENT, *_TIMES):
                 continue
             count = self.counts.setdefault(target, _Count(name))
-            given = ~np.isnan(block.frame[target].to_numpy(dtype=np.float64))
+            given = ~np.isnan(block.columns[target])
             if rows is not None:
                 given &= rows
                 bad = bad & rows
@@ -57,7 +57,7 @@ class Tally:
             count.unreadable += len(places)
             if len(places) and not count.first:
                 row = int(places[0])
-                count.first = f"the first is in line {block.lines[row]}: {block.frame[c.UNREADABLE].iloc[row]}"
+                count.first = f"the first is in line {block.lines[row]}: {block.columns[c.UNREADABLE][row]}"
 
     def check(self) -> None:
         """Refuse the file if most values of its voltage, of its current, or of all its times are unreadable.

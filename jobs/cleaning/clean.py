@@ -23,11 +23,12 @@ from ...data.errors import JobError
 from ...data.results.cleaning import CleanReport, CycleSummary
 from ...data.settings import CleanSettings
 from ...data.text import format_count
-from ..record.charge import capacity_scale_ah
+from ..record.charge import Flow, capacity_scale_ah
 from ..record.cycles import summarise_cycles
+from ..record.groups import run_of_each
 from ..record.join_sources import JoinNote
-from ..record.steps import classify_each_step
-from ..record.table import Table
+from ..record.steps import CLASSIFIED_BY, classify_each_step
+from ..record.table import Table, Words
 from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
@@ -180,7 +181,7 @@ class Cleaned:
         return pd.DataFrame(dict(self.quarantine.columns), copy=False)
 
 
-def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
+def clean(raw: pd.DataFrame | Table, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
     """Clean one cell's record.
 
     Args:
@@ -192,9 +193,11 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     Raises:
         JobError: the record holds nothing usable: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
     """
-    rows = Table(Table.from_frame(raw).columns, np.arange(len(raw)))
+    table = raw if isinstance(raw, Table) else Table.from_frame(raw)
+    rows = Table.from_columns(table.columns)
     _require_usable_rows(rows, cell_id)
-    frame = rows.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
+    words = {name: Words.from_texts(rows[name]) for name in (c.STATE, c.UNREADABLE)}
+    frame = rows.assign(**words, **{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
     ledger = ChargeLedger.from_record(frame)
     join_events = [Event("file_order", n.row, n.rows, n.before, n.after, n.action, n.severity) for n in joins]
     frame, time_events, time_taken = _apply(TIME_RULES, frame, settings, ledger)
@@ -216,11 +219,12 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     frame, capacity_events, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
     samples = _partition(frame, kinds)
     _require_usable_samples(samples, len(raw), cell_id)
-    cycles = summarise_cycles(samples, scale_ah)
+    flow = Flow.of_samples(samples)
+    cycles = summarise_cycles(samples, scale_ah, flow)
     events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
     quarantined = _quarantined(rows, time_taken + signal_taken)
     findings = to_findings(join_events + events + charge_rule_events + capacity_events, rows, frame)
-    report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger), slack)
+    report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger, flow), slack)
     return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
 
 
@@ -265,10 +269,10 @@ def _apply(
 def _quarantined(raw: Table, taken: QuarantinedLabels) -> Table:
     """Return the raw rows that were taken out, unchanged and in the raw order, with the rule that took each."""
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(rule_labels for _, rule_labels in taken)])
-    codes = [code for code, rule_labels in taken for _ in range(len(rule_labels))]
+    rule = np.repeat(np.arange(len(taken)), [len(rule_labels) for _, rule_labels in taken])
     order = np.argsort(labels, kind="stable")
-    rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
-    return raw.rows(labels[order]).assign(rule=rule)
+    codes = Words(rule[order], tuple(code for code, _ in taken))
+    return raw.rows(labels[order]).assign(rule=codes.texts())
 
 
 def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
@@ -280,7 +284,7 @@ def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tu
     """
     rows = is_file_row(frame)
     if rows.all():
-        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+        return frame.once(classify_each_step, CLASSIFIED_BY, scale_ah, rest_current_per_ah)
     of_rows, kinds = classify_each_step(frame.rows(rows), scale_ah, rest_current_per_ah)
     step = _steps_from_zero(frame)
     if step[-1] != of_rows[-1]:
@@ -290,8 +294,7 @@ def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tu
 
 def _steps_from_zero(frame: Table) -> Integers:
     """Return the step of each sample, 0 to steps - 1, shape (n,)."""
-    count = frame[c.STEP_COUNT]
-    return np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    return run_of_each(frame[c.STEP_COUNT])
 
 
 def _partition(frame: Table, kinds: NDArray[Any]) -> Table:
@@ -301,7 +304,7 @@ def _partition(frame: Table, kinds: NDArray[Any]) -> Table:
         frame: the record after the last rule.
         kinds: the type of each step, in order, shape (steps,).
     """
-    columns = {c.STEP_TYPE: pd.array(kinds, dtype="str").take(_steps_from_zero(frame))}
+    columns = {c.STEP_TYPE: Words(_steps_from_zero(frame), tuple(kinds)).texts()}
     for name, dtype in c.PARTITION_COLUMNS.items():
         if name != c.STEP_TYPE:
             columns[name] = frame[name].astype(dtype, copy=False)

@@ -17,7 +17,7 @@ from ...data.arrays import Floats, Mask
 from ...data.settings import CleanSettings
 from ..record.table import Table
 from .duplicate_times import COARSE_SECOND, clock_quantum
-from .rule import Event, RuleOutcome, begins_file, column_values, constant_text, run_events, set_flag
+from .rule import Event, RuleOutcome, begins_file, column_values, constant_text, run_events, set_flag, word_codes
 from .time_gaps import (
     EVIDENCE,
     SAME_CURRENT,
@@ -127,7 +127,7 @@ def _edges(frame: Table) -> Mask:
     for name in (c.STEP_ID, c.CYCLE_ID):
         column = column_values(frame, name)
         edge |= (column != np.roll(column, 1)) & np.isfinite(column)
-    state = pd.factorize(frame[c.STATE])[0]
+    state = word_codes(frame[c.STATE])[0]
     edge |= state != np.roll(state, 1)
     if not edge[1:].any():
         current = np.nan_to_num(column_values(frame, c.CURRENT))

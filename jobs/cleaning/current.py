@@ -13,7 +13,7 @@ from ...data.rules import Severity
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.groups import group_medians, number_groups
-from ..record.steps import classify_each_step
+from ..record.steps import CLASSIFIED_BY, classify_each_step
 from ..record.table import Table
 from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
 from .unsigned_current import EDGE_VOLT, ODD_SHARE, REST_SHARE, TREND_VOLT, find_direction, typical_ampere
@@ -268,7 +268,7 @@ def current_offset(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """
     current = column_values(frame, c.CURRENT)
     capacity = cell_capacity_ah(settings)
-    number, kinds = classify_each_step(frame, capacity, settings.rest_current_per_ah)
+    number, kinds = frame.once(classify_each_step, CLASSIFIED_BY, capacity, settings.rest_current_per_ah)
     rest: Mask = (kinds == "rest")[number] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return RuleOutcome(frame)

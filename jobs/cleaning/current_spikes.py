@@ -190,10 +190,18 @@ def _is_isolated(current: Floats, step: Integers, rest: float) -> Mask:
 
 
 def _interpolate_missing(column: Floats, time: Floats) -> Floats:
-    """Return the column with missing values on the line in time between known ones, shape (n,)."""
-    if not np.isnan(column).any():
+    """Return the column with missing values on the line in time between known ones, shape (n,).
+
+    After the last known value it stays there; before the first one, values stay missing.
+    """
+    missing = np.isnan(column)
+    if not missing.any() or missing.all():
         return column
-    return np.asarray(pd.Series(column, index=time).interpolate("index"), dtype=np.float64)
+    known = ~missing
+    missing[: int(np.argmax(known))] = False
+    filled = column.copy()
+    filled[missing] = np.interp(time[missing], time[known], column[known])
+    return filled
 
 
 def _leaves_smooth_course(line: Floats, size: Floats, rest: float) -> Mask:

@@ -24,12 +24,12 @@ from .rule import (
     charge_between_samples_ah,
     column_values,
     constant_text,
+    fill_from_neighbours,
     flag_values,
     run_events,
     set_flag,
 )
 from .step_numbers import (
-    fill_missing_numbers,
     has_numbers,
     has_steps,
     is_run_inside,
@@ -58,10 +58,10 @@ def cycle_jump(frame: Table, settings: CleanSettings) -> RuleOutcome:
     raw = column_values(frame, c.CYCLE_ID)
     if not has_numbers(raw):
         return RuleOutcome(frame.assign(**{c.CYCLE_COUNT: 1.0}))
-    cycle = fill_missing_numbers(whole_numbers(raw))
+    cycle = fill_from_neighbours(whole_numbers(raw))
     wrong = _inside_another_cycle(frame, cycle)
     if wrong.any():
-        cycle = fill_missing_numbers(np.where(wrong, np.nan, cycle))
+        cycle = fill_from_neighbours(np.where(wrong, np.nan, cycle))
     events = _inside_events(frame, raw, cycle, wrong)
     new_run = find_new_runs(frame, cycle, settings)
     first, number = _merge_idle_ends(frame, cycle, new_run, settings)
@@ -219,7 +219,7 @@ def _align_with_loops(frame: Table, cycles: Integers) -> tuple[Integers, bool]:
         The cycles, shape (n,), and whether the schedule came back to earlier step numbers for most of them.
     """
     cycle_rows = np.flatnonzero(np.diff(cycles, prepend=cycles[:1]) != 0)
-    step_id = fill_missing_numbers(whole_numbers(column_values(frame, c.STEP_ID)))
+    step_id = fill_from_neighbours(whole_numbers(column_values(frame, c.STEP_ID)))
     if not len(cycle_rows) or not has_numbers(step_id):
         return cycles, False
     # From here on positions count steps, not rows.

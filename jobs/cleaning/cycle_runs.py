@@ -18,8 +18,16 @@ from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
 from ..record.table import Table
 from .clock_restarts import HABIT_OF_EDGES
-from .rule import begins_file, cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
-from .step_numbers import fill_missing_numbers, has_numbers, whole_numbers
+from .rule import (
+    begins_file,
+    cell_capacity_ah,
+    charge_between_samples_ah,
+    column_values,
+    fill_from_neighbours,
+    flag_values,
+    rest_current,
+)
+from .step_numbers import has_numbers, whole_numbers
 
 IDLE_SHARE: Final = 1e-3
 """Share of the capacity: rows that move less charge are a rest. Chosen, not measured."""
@@ -125,7 +133,7 @@ def _steps(frame: Table) -> Floats | None:
     raw = column_values(frame, c.STEP_ID)
     if not has_numbers(raw):
         return None
-    step = fill_missing_numbers(whole_numbers(raw))
+    step = fill_from_neighbours(whole_numbers(raw))
     if float(step.min()) == float(step.max()):
         return None
     return step

@@ -251,7 +251,7 @@ def time_resolution(frame: Table, settings: CleanSettings) -> RuleOutcome:
     next tick instead.
     """
     time = column_values(frame, c.TEST_TIME)
-    not_later = np.diff(time, prepend=time[:1] - 1.0) <= 0.0
+    not_later = np.concatenate([[False], time[1:] <= time[:-1]])
     if not not_later.any():
         return RuleOutcome(frame)
     position = np.arange(len(time))

@@ -49,6 +49,8 @@ def add_first_step(
     is_step_counter = evidence.counted is not None and evidence.counted.column == c.STEP_CAPACITY
     second, by_step_time = _second_before(frame, step, raw_second, counter_ah, is_step_counter)
     charge_ah = current[0] * second / SECONDS_PER_HOUR
+    if charge_ah == 0.0:
+        return evidence
     hours = np.diff(column_values(frame, c.TEST_TIME)) / SECONDS_PER_HOUR
     if not abs(charge_ah) > LEAST_SHARE * float(np.nansum(np.abs(current[1:]) * hours)):
         return evidence

@@ -136,7 +136,7 @@ def _find_jumps_with_return(frame: Table, settings: CleanSettings) -> Mask:
     range.
     """
     off = np.zeros(len(frame), dtype=bool)
-    if not may_jump(column_values(frame, c.VOLTAGE), CONTACT_VOLT):
+    if not may_jump(frame, CONTACT_VOLT):
         return off
     rest = rest_current(settings)
     jumps = _pair_jumps(frame, settings)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
@@ -17,7 +16,7 @@ from ..record.charge import interval_charge_ah
 from ..record.steps import HOLD_BAND_VOLT
 from ..record.table import Table
 from .missing_values import interpolate_runs, set_filled
-from .rule import RuleOutcome, column_values, find_runs, rest_current
+from .rule import RuleOutcome, column_values, fill_forward, find_runs, rest_current
 
 STEADY_SHARE: Final = 0.25
 """Share of the larger current: the currents on both sides of a short hole are alike if they differ by less. Chosen, not
@@ -177,7 +176,7 @@ def _quiet(voltage: Floats, first: Integers, length: Integers) -> tuple[Mask, Ma
         voltage: V, shape (n,), NaN where missing.
         first, length: of the runs, shape (runs,).
     """
-    voltage = np.asarray(pd.Series(voltage).ffill(), dtype=np.float64)
+    voltage = fill_forward(voltage)
     low = np.fmin(voltage[first - 1], voltage[first + length])
     high = np.fmax(voltage[first - 1], voltage[first + length])
     # reduceat takes the parts between bounds: every other one is a run with its missing currents.

@@ -13,7 +13,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from ...data.rules import RULES
-from ..record.charge import charge_in_out_ah, energy_in_out_wh
+from ..record.charge import Flow, charge_in_out_ah, in_and_out, interval_energy_wh
 from ..record.table import Columns, Table
 from .rule import column_values, flag_values
 from .time_order import has_clock
@@ -29,19 +29,24 @@ class ChargeLedger:
 
     Args:
         charge: charge into and out of the cell in A.h after the last rule that changed it, both positive.
-        raw_charge: the same of the raw rows.
+        raw_charge, raw_energy: charge and energy of the raw rows, in A.h and W.h.
         changes: one entry for each rule that changed the charge, in order.
     """
 
     charge: tuple[float, float]
     raw_charge: tuple[float, float]
+    raw_energy: tuple[float, float]
     changes: list[ChargeChange] = field(default_factory=list)
 
     @classmethod
     def from_record(cls, frame: Table) -> Self:
         """Open the ledger with a raw record (``data.columns.RAW_COLUMNS`` and ``flags``)."""
-        charge = record_charge(frame)
-        return cls(charge, charge)
+        clock = _forward(_clock(frame))
+        current = column_values(frame, c.CURRENT)
+        flags = flag_values(frame)
+        charge = charge_in_out_ah(clock, current, flags)
+        energy = in_and_out(interval_energy_wh(clock, current, column_values(frame, c.VOLTAGE), flags))
+        return cls(charge, charge, energy)
 
     def note(self, rule: str, before: Table, after: Table) -> None:
         """Write down how a rule changed the charge.
@@ -67,6 +72,7 @@ def clean_report(
     quarantined: Columns,
     findings: tuple[Finding, ...],
     ledger: ChargeLedger,
+    flow: Flow,
 ) -> CleanReport:
     """Compare a raw record with its cleaned samples.
 
@@ -78,18 +84,13 @@ def clean_report(
         quarantined: the raw rows that were taken out, and the ``rule`` that took each.
         findings: of all rules.
         ledger: after the last rule.
+        flow: between the samples.
     """
     rows_kept = len(raw) - len(quarantined)
     raw_clock = _clock(raw)
-    raw_flags = np.zeros(len(raw), dtype=np.int64)
     time = column_values(samples, c.TEST_TIME)
-    current = column_values(samples, c.CURRENT)
-    flags = flag_values(samples)
-    charge_after = charge_in_out_ah(time, current, flags)
-    energy_before = energy_in_out_wh(
-        _forward(raw_clock), column_values(raw, c.CURRENT), column_values(raw, c.VOLTAGE), raw_flags
-    )
-    energy_after = energy_in_out_wh(time, current, column_values(samples, c.VOLTAGE), flags)
+    charge_after = in_and_out(flow.charge_ah)
+    energy_after = in_and_out(flow.energy_wh)
     new_cycle = _differs_from_previous(raw, c.CYCLE_ID)
     new_step = new_cycle | _differs_from_previous(raw, c.STEP_ID)
     quarantine = quarantine_counts(quarantined)
@@ -111,12 +112,12 @@ def clean_report(
         steps_before=int(new_step[1:].sum()) + 1,
         steps_after=int(samples[c.STEP_COUNT][-1]),
         findings=findings,
-        energy_in_before_wh=energy_before[0],
+        energy_in_before_wh=ledger.raw_energy[0],
         energy_in_after_wh=energy_after[0],
-        energy_out_before_wh=energy_before[1],
+        energy_out_before_wh=ledger.raw_energy[1],
         energy_out_after_wh=energy_after[1],
         quarantined=quarantine,
-        flagged=flag_counts(flags, rules_with_events),
+        flagged=flag_counts(flag_values(samples), rules_with_events),
         charge_changes=tuple(ledger.changes),
     )
 

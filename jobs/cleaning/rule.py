@@ -1,13 +1,10 @@
 """What all cleaning rules share: their outcome, their events, and small tools to look at a record.
 
 Between the rules a record is a :class:`~kilocell.jobs.record.table.Table` with ``data.columns.RAW_COLUMNS``,
-``flags``, and the corrected ``cycle_count`` and ``step_count``. The label of a row is its position in the raw table. A
-rule may remove or reorder rows, but a row keeps its label. A sample inserted at the edge of a step has the label of the
-row beside it.
+``flags``, and the corrected ``cycle_count`` and ``step_count``; its texts are
+:class:`~kilocell.jobs.record.table.Words`. The label of a row is its position in the raw table. A rule may remove or
+reorder rows, but a row keeps its label. A sample inserted at the edge of a step has the label of the row beside it.
 """
-
-# pyarrow.compute makes its functions at import; no type checker sees them.
-# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
@@ -16,9 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
@@ -26,7 +20,7 @@ from ...data.results.cleaning import Finding
 from ...data.rules import RULES_BY_CODE, Severity, flag_bit
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
-from ..record.table import Columns, Table
+from ..record.table import Columns, Table, Words
 
 RunText = Callable[[int, int], str]
 """A text about a run of rows, made from the position of its first row and its number of rows."""
@@ -87,20 +81,18 @@ def is_file_row(frame: Table) -> Mask:
     return rows
 
 
-def word_codes(states: Any) -> tuple[Integers, list[str]]:
+def word_codes(texts: Any) -> tuple[Integers, tuple[str, ...]]:
     """Return each row's word as a position in the list of distinct words, and that list.
 
     Args:
-        states: texts as pandas has them, shape (n,).
+        texts: :class:`~kilocell.jobs.record.table.Words`, or texts as pandas has them, shape (n,).
 
     Returns:
-        Positions, shape (n,), -1 for a row without a word; and the distinct words. All positions are -1 and the list
-        is empty if no row has a word.
+        Positions, shape (n,), -1 for a row without a word; and the distinct words. All positions are -1 and there are
+        no words if no row ever had one.
     """
-    if not pc.max(pc.binary_length(pa.array(states))).as_py():
-        return np.full(len(states), -1, dtype=np.int64), []
-    code, words = pd.factorize(states)
-    return code, [str(word) for word in words]
+    words = texts if isinstance(texts, Words) else Words.from_texts(texts)
+    return words.codes, words.words
 
 
 def cell_capacity_ah(settings: CleanSettings) -> float:
@@ -122,6 +114,19 @@ def begins_file(frame: Table) -> Mask:
     source = frame[c.SOURCE_INDEX]
     first: Mask = np.concatenate([[False], source[1:] != source[:-1]])
     return first
+
+
+def fill_forward(column: Floats) -> Floats:
+    """Return a column with the value before in place of each missing one; those before the first value stay missing.
+
+    Args:
+        column: shape (n,), NaN where missing.
+    """
+    known = ~np.isnan(column)
+    if known.all():
+        return column
+    filled: Floats = column[np.maximum.accumulate(np.where(known, np.arange(len(column)), 0))]
+    return filled
 
 
 def fill_from_neighbours(column: Floats) -> Floats:

@@ -127,8 +127,9 @@ def _is_version(rows: StampRows, row: int, there: list[int]) -> bool:
 def _other_clock_differs(rows: StampRows, line: Integers, place: int) -> bool:
     """Tell whether another clock continues through a row whose stamp does not; if both agree, that says nothing."""
     row = line[place]
-    for other in (rows.other, np.where(rows.part == rows.part[row], rows.since, np.nan)):
-        ahead = rows.clock[line] - other[line]
+    in_step = np.where(rows.part[line] == rows.part[row], rows.since[line], np.nan)
+    for other in (rows.other[line], in_step):
+        ahead = rows.clock[line] - other
         others = np.delete(np.arange(len(line)), place)
         others = others[np.isfinite(ahead[others])]
         if np.isnan(ahead[place]) or len(others) < 2:
@@ -136,7 +137,7 @@ def _other_clock_differs(rows: StampRows, line: Integers, place: int) -> bool:
         usual = float(np.median(ahead[others]))
         spread = float(np.median(np.abs(ahead[others] - usual)))
         differs = abs(ahead[place] - usual) > max(rows.tolerance, 5.0 * spread)
-        if differs and (np.diff(other[line][np.sort(np.append(others, place))]) >= 0.0).all():
+        if differs and (np.diff(other[np.sort(np.append(others, place))]) >= 0.0).all():
             return True
     return False
 
@@ -161,13 +162,14 @@ def _place_of_stamp(rows: StampRows, lap: Integers, line: Integers, place: int) 
     stamp = rows.clock[row]
     clock = rows.clock[lap]
     others = lap != row
-    earlier = lap[others & (clock <= stamp)]
-    later = lap[others & (clock > stamp)]
+    earlier = np.where(others & (clock <= stamp), clock, -np.inf)
+    later = np.where(others & (clock > stamp), clock, np.inf)
+    before, after = int(np.argmax(earlier)), int(np.argmin(later))
     there = []
-    if len(earlier):
-        there.append(int(earlier[np.argmax(rows.clock[earlier])]))
-    if len(later):
-        there.append(int(later[np.argmin(rows.clock[later])]))
+    if np.isfinite(earlier[before]):
+        there.append(int(lap[before]))
+    if np.isfinite(later[after]):
+        there.append(int(lap[after]))
     return there
 
 

@@ -117,11 +117,13 @@ def _end_runs(rows: StampRows) -> list[slice]:
         clock = sign * rows.clock[:: int(sign)]
         for rows_far in range(2, min(MOST_ROWS, count // 3) + 1):
             jump = clock[-rows_far] - clock[-rows_far - 1]
+            if not jump > FAR_SECOND:
+                continue
             span = float(clock[:-rows_far].max() - clock[:-rows_far].min())
             run = slice(count - rows_far, count) if sign > 0.0 else slice(0, rows_far)
             near = slice(max(run.start - 2, 0), min(run.stop + 2, count))
             same = bool((rows.part[near] == rows.part[run.start]).all()) and bool(flows[near].all())
-            if jump > max(FAR_SECOND, FAR_SPANS * span) and same:
+            if jump > FAR_SPANS * span and same:
                 found.append(run)
     return found
 

@@ -154,6 +154,8 @@ def _within_steps(record: RecordIntervals, counted: CountedCharge | None, which:
         counted: the charge by a counter.
         which: intervals whose charge the two rows leave open.
     """
+    if not len(which):
+        return NO_POINTS
     part = take_intervals(record, None, counted, which)
     straight = part.trapezoid_ah
     hours = (part.end - part.start) / SECONDS_PER_HOUR

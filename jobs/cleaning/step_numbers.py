@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
@@ -16,7 +15,16 @@ from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import count_steps_in_signal
 from ..record.table import Table
-from .rule import Event, RuleOutcome, column_values, constant_text, rest_current, run_events, set_flag
+from .rule import (
+    Event,
+    RuleOutcome,
+    column_values,
+    constant_text,
+    fill_from_neighbours,
+    rest_current,
+    run_events,
+    set_flag,
+)
 
 GLITCH_ROWS: Final = 5
 """Longest run of wrong step numbers, in rows. Chosen, not measured."""
@@ -105,12 +113,12 @@ def step_glitch(frame: Table, settings: CleanSettings) -> RuleOutcome:
     raw = column_values(frame, c.STEP_ID)
     if not has_numbers(raw):
         return RuleOutcome(frame.assign(**{c.STEP_COUNT: 1.0}))
-    step = fill_missing_numbers(whole_numbers(raw))
+    step = fill_from_neighbours(whole_numbers(raw))
     columns = {name: column_values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
     wrong = _find_wrong_rows(step, columns, settings)
     corrected = step
     if wrong.any():
-        corrected = fill_missing_numbers(np.where(wrong, np.nan, step))
+        corrected = fill_from_neighbours(np.where(wrong, np.nan, step))
     with_edges = _assign_edge_rows(corrected, columns[c.CURRENT], rest_current(settings))
     if with_edges is not corrected:
         wrong = wrong | (with_edges != corrected)
@@ -206,18 +214,6 @@ def _assign_edge_rows(step: Floats, current: Floats, rest: float) -> Floats:
             of_second = np.maximum.accumulate(from_right < from_left)
             corrected[rows] = np.where(of_second, number[k + 1], number[k - 1])
     return corrected
-
-
-def fill_missing_numbers(numbers: Floats) -> Floats:
-    """Return numbers in which each missing one is that of the row before, at the beginning that of the row after.
-
-    Args:
-        numbers: shape (n,), NaN where missing.
-    """
-    if not np.isnan(numbers).any():
-        return numbers
-    filled: Floats = np.asarray(pd.Series(numbers).ffill().bfill(), dtype=np.float64)
-    return filled
 
 
 def number_runs(numbers: Floats) -> tuple[Integers, Integers, Floats]:

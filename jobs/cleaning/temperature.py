@@ -95,6 +95,8 @@ def temperature_jump(frame: Table, settings: CleanSettings) -> RuleOutcome:
     time = column_values(frame, c.TEST_TIME)
     for column in THERMOMETERS:
         temperature = column_values(frame, column)
+        if np.isnan(temperature).all():
+            continue
         off = _find_jumps_with_return(time, temperature, settings.temperature_jump_celsius)
         if off.any():
             before = number_text(temperature, "°C")
@@ -239,7 +241,7 @@ def temperature_noise(frame: Table, settings: CleanSettings) -> RuleOutcome:
     events: list[Event] = []
     for column in THERMOMETERS:
         temperature = column_values(frame, column)
-        if not (np.abs(np.diff(temperature)) > NOISE_CELSIUS / 2.0).any():
+        if np.isnan(temperature).all() or not (np.abs(np.diff(temperature)) > NOISE_CELSIUS / 2.0).any():
             continue
         distance = _distance_from_line(column_values(frame, c.TEST_TIME), temperature)
         if not _may_be_noisy(distance):

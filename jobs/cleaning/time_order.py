@@ -260,7 +260,8 @@ def _alike_in_other_runs(frame: Table, clock: Floats, copies: Mask) -> Mask:
     begins = np.flatnonzero(np.diff(source, prepend=source[:1]) != 0)
     if not len(begins):
         return alike
-    compared = pd.DataFrame({name: frame[name] for name in COMPARED_COLUMNS}, copy=False)
+    values = {name: frame[name] for name in COMPARED_COLUMNS if name != c.STATE}
+    compared = pd.DataFrame({**values, c.STATE: word_codes(frame[c.STATE])[0]}, copy=False)
     code = compared.groupby(list(COMPARED_COLUMNS), dropna=False, sort=False).ngroup().to_numpy()
     edges = [0, *begins.tolist(), len(clock)]
     for place in range(1, len(edges) - 1):

@@ -261,8 +261,8 @@ def longest_half_cycle(frame: Table, test: Floats) -> float:
     voltage = column_values(frame, c.VOLTAGE)
     carrying = np.abs(current) > CARRYING_SHARE * float(np.nanmax(np.abs(current), initial=0.0))
     state = np.where(carrying, np.sign(current), 0.0)
-    begins = (np.diff(state, prepend=np.nan) != 0) | (np.diff(test, prepend=-np.inf) < 0.0)
-    first = np.flatnonzero(begins)
+    begins = (state[1:] != state[:-1]) | (test[1:] < test[:-1])
+    first = np.append(0, 1 + np.flatnonzero(begins))
     last = np.append(first[1:], len(test)) - 1
     seconds = np.where(state[first] != 0, test[last] - test[first], -1.0)
     if np.isnan(seconds).all():

@@ -108,10 +108,12 @@ def voltage_step(frame: Table, settings: CleanSettings) -> RuleOutcome:
     candidates = candidates[(candidates > AROUND) & (candidates + AROUND < len(frame))]
     changed = np.zeros(len(frame), dtype=bool)
     if len(candidates):
-        at = _much_steeper_than_neighbours(time, voltage, candidates)
-        at = at[_same_control(frame, current, at, settings)]
-        noise = estimate_step_noise(time, np.nan_to_num(voltage), frame[c.STEP_COUNT].astype(np.int64))
-        changed[at[np.abs(voltage[at] - voltage[at - 1]) >= STEP_NOISE * noise[at]]] = True
+        candidates = _much_steeper_than_neighbours(time, voltage, candidates)
+        candidates = candidates[_same_control(frame, current, candidates, settings)]
+    if len(candidates):
+        noise = estimate_step_noise(time, np.nan_to_num(voltage), frame[c.STEP_COUNT].astype(np.int64), candidates)
+        change = np.abs(voltage[candidates] - voltage[candidates - 1])
+        changed[candidates[change >= STEP_NOISE * noise]] = True
 
     def before(i: int, n: int) -> str:
         return f"{voltage[i - 1]:.5g} V, then {voltage[i]:.5g} V"

@@ -136,7 +136,7 @@ def find_voltage_jumps(frame: Table, settings: CleanSettings, signed: bool = Tru
     """
     voltage = column_values(frame, c.VOLTAGE)
     beyond = np.zeros(len(voltage), dtype=bool)
-    if not may_jump(voltage, CONTACT_VOLT):
+    if not may_jump(frame, CONTACT_VOLT):
         return beyond
     known = np.flatnonzero(np.isfinite(voltage))
     known = known[~_find_spikes(voltage[known])]  # a good value between two spikes jumps away from both
@@ -176,19 +176,22 @@ def find_voltage_jumps(frame: Table, settings: CleanSettings, signed: bool = Tru
     return beyond
 
 
-def may_jump(voltage: Floats, least_volt: float) -> bool:
+def may_jump(frame: Table, least_volt: float) -> bool:
     """Tell quickly whether neighbouring known voltages may differ by more than a limit.
 
     Args:
-        voltage: V, shape (n,), NaN where missing.
+        frame: the record.
         least_volt: the limit, in V.
 
     Returns:
         False only if they do not. True if any voltage is missing: a jump may be across it.
     """
-    steps = np.abs(np.diff(voltage))
-    # The maximum is NaN if any voltage is missing.
-    return bool(len(steps)) and not float(steps.max()) <= least_volt
+    return not frame.once(_largest_change, (c.VOLTAGE,)) <= least_volt
+
+
+def _largest_change(frame: Table) -> float:
+    """Return the largest change of the voltage between two samples in V; NaN if any voltage is missing."""
+    return float(np.abs(np.diff(column_values(frame, c.VOLTAGE))).max(initial=0.0))
 
 
 def _find_spikes(voltage: Floats) -> Mask:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
+from ..record.groups import medians_around
 from ..record.noise import estimate_step_noise
 from ..record.table import Table
 from .missing_values import MOST_OUT_OF_RANGE, fill_voltage
@@ -150,21 +150,40 @@ class _KnownSamples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SpikeBound:
-    """What a spike must exceed, shape (m,) each.
+    """What a spike must exceed.
 
     Args:
-        volt: V, by how much a voltage must differ from its neighbours.
-        astray: whether a voltage differs from the median around it.
+        voltage: V, shape (m,).
+        noise_volt: V, by the noise of each sample's step, shape (m,).
+        bend_volt: V, how much the voltage bends from row to row at each sample, shape (m,); NaN where the current
+            changes beside it.
     """
 
-    volt: Floats
-    astray: Mask
+    voltage: Floats
+    noise_volt: Floats
+    bend_volt: Floats
+
+    def volt(self, rows: Integers) -> Floats:
+        """Return by how much the voltage of some samples must differ from its neighbours, in V.
+
+        A step's noise says little of a part of it in which the cell itself is restless, so the bends around count too.
+        """
+        bend = medians_around(self.bend_volt, rows, RESTLESS_ROWS, RESTLESS_ROWS // 2)
+        return np.fmax(self.noise_volt[rows], RESTLESS * bend)
+
+    def is_astray(self, rows: Integers) -> Mask:
+        """Tell which of some samples differ from the median around them.
+
+        A good value between two spikes differs from both of them, but not from the median around all three.
+        """
+        around = medians_around(self.voltage, rows, AROUND_ROWS)
+        return np.asarray(np.abs(self.voltage[rows] - around) > 0.5 * self.volt(rows))
 
 
 def _find_outliers(frame: Table, settings: CleanSettings) -> Mask:
     """Tell which voltages, alone or in pairs, are beyond both neighbours by more than these differ, shape (n,)."""
     spike = np.zeros(len(frame), dtype=bool)
-    if not may_jump(column_values(frame, c.VOLTAGE), SPIKE_VOLT):
+    if not may_jump(frame, SPIKE_VOLT):
         return spike
     position = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
     voltage = column_values(frame, c.VOLTAGE)[position]
@@ -257,12 +276,13 @@ def _is_spike(
     left = first - 1
     right = first + length
     lowest, highest = _lowest_and_highest(voltage, first, length)
-    good: Mask = excess > bound.volt[first]
-    good &= (excess > PAIR_FACTOR * (highest - lowest)) | (excess > PAIR_BOUND * bound.volt[first])
+    least_volt = bound.volt(first)
+    good: Mask = excess > least_volt
+    good &= (excess > PAIR_FACTOR * (highest - lowest)) | (excess > PAIR_BOUND * least_volt)
     same_ampere = SAME_CURRENT_SHARE * np.abs(current[left]) + rest
     for k in range(length):
         line = current[left] + (k + 1) / (length + 1) * (current[right] - current[left])
-        good &= (np.abs(current[first + k] - line) <= same_ampere) & bound.astray[first + k]
+        good &= (np.abs(current[first + k] - line) <= same_ampere) & bound.is_astray(first + k)
     # A current that changes is an edge, unless it is the slow decay of a hold.
     held = np.abs(voltage[right] - voltage[left]) <= HELD_VOLT
     drift = np.where(held, CURRENT_DRIFT_HELD, CURRENT_DRIFT)
@@ -275,24 +295,9 @@ def _spike_bound(known: _KnownSamples) -> _SpikeBound:
     noise = estimate_step_noise(known.time, known.voltage, known.step)
     # In a step of a few samples a spike itself makes the noise.
     usual_noise = np.minimum(noise, NOISE_FACTOR * np.median(noise, axis=0))
-    bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * usual_noise)
-    bound = np.fmax(bound, RESTLESS * _median_bend(known))
-    # A good value between two spikes differs from both of them, but not from the median around all three.
-    around = pd.Series(known.voltage).rolling(AROUND_ROWS, center=True, min_periods=1).median().to_numpy()
-    return _SpikeBound(bound, np.abs(known.voltage - around) > 0.5 * bound)
-
-
-def _median_bend(known: _KnownSamples) -> Floats:
-    """Calculate how much the voltage bends from row to row around each sample, V, shape (m,); NaN = too few rows.
-
-    A step's noise says little of a part of it in which the cell itself is restless. Rows beside a change of the current
-    do not count.
-    """
     bend = np.full(len(known.voltage), np.nan)
     bend[1:-1] = np.abs(np.diff(known.voltage, n=2))
     jumped = np.abs(np.diff(known.current)) > SAME_CURRENT_SHARE * np.abs(known.current[1:])
     bend[1:][jumped] = np.nan
     bend[:-1][jumped] = np.nan
-    least_rows = RESTLESS_ROWS // 2
-    median = pd.Series(bend).rolling(RESTLESS_ROWS, center=True, min_periods=least_rows).median()
-    return median.to_numpy(dtype=np.float64)
+    return _SpikeBound(known.voltage, np.maximum(SPIKE_VOLT, SPIKE_NOISE * usual_noise), bend)

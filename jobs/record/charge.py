@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 
+from ...data import columns as c
 from ...data.arrays import Floats, Integers
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
+from .table import Columns
 
 REST_CURRENT_PER_AH: Final = 0.005
 """A per A.h of capacity: a cell rests below this current (C/200). Chosen, not measured."""
@@ -57,7 +60,7 @@ def charge_in_out_ah(test_time_second: Floats, current_ampere: Floats, flags: In
     Args:
         test_time_second, current_ampere, flags: as in :func:`interval_charge_ah`.
     """
-    return _in_and_out(interval_charge_ah(test_time_second, current_ampere, flags))
+    return in_and_out(interval_charge_ah(test_time_second, current_ampere, flags))
 
 
 def interval_energy_wh(
@@ -81,18 +84,30 @@ def interval_energy_wh(
     return interval_charge_ah(test_time_second, current_ampere * voltage, flags)
 
 
-def energy_in_out_wh(
-    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: Integers
-) -> tuple[float, float]:
-    """Return energy into and out of the cell in W.h, both positive.
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """What flows between neighbouring samples, positive into the cell, shape (n - 1,) each.
 
     Args:
-        test_time_second, current_ampere, voltage_volt, flags: as in :func:`interval_energy_wh`.
+        charge_ah: A.h, as :func:`interval_charge_ah` has it.
+        energy_wh: W.h, as :func:`interval_energy_wh` has it.
     """
-    return _in_and_out(interval_energy_wh(test_time_second, current_ampere, voltage_volt, flags))
+
+    charge_ah: Floats
+    energy_wh: Floats
+
+    @classmethod
+    def of_samples(cls, samples: Columns) -> Self:
+        """Calculate the flow of a cleaned record (``data.columns.PARTITION_COLUMNS``)."""
+        time, current, voltage = (
+            np.asarray(samples[name], dtype=np.float64) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
+        )
+        flags = np.asarray(samples[c.FLAGS], dtype=np.int64)
+        return cls(interval_charge_ah(time, current, flags), interval_energy_wh(time, current, voltage, flags))
 
 
-def _in_and_out(amounts: Floats) -> tuple[float, float]:
+def in_and_out(amounts: Floats) -> tuple[float, float]:
+    """Return what flows into the cell and out of it, both positive; ``amounts`` are positive into the cell."""
     return float(amounts[amounts > 0.0].sum()), float(abs(amounts[amounts < 0.0].sum()))
 
 

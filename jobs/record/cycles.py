@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.results.cleaning import CycleSummary
-from .charge import capacity_scale_ah, interval_charge_ah, interval_energy_wh
+from .charge import Flow, capacity_scale_ah
+from .groups import count_numbers, first_of_runs
 from .record import represented_second, time_mean
 from .resistance import CycleResistance, cycle_resistances
 from .steps import classify_steps
@@ -26,7 +27,9 @@ THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
 SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, c.FLAGS, *THERMOMETERS)
 
 
-def summarise_cycles(samples: Columns, capacity_ah: float | None = None) -> tuple[CycleSummary, ...]:
+def summarise_cycles(
+    samples: Columns, capacity_ah: float | None = None, flow: Flow | None = None
+) -> tuple[CycleSummary, ...]:
     """Summarise each cycle of a cleaned record, in order.
 
     The interval between two cycles counts to the later one, so the charges of the cycles add up to the record's.
@@ -34,17 +37,19 @@ def summarise_cycles(samples: Columns, capacity_ah: float | None = None) -> tupl
     Args:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
         capacity_ah: A.h, with which steps of the current scale; ``None`` = a scale from the record itself.
+        flow: between the samples; ``None`` = it is calculated.
     """
     if not len(samples):
         return ()
+    flow = flow or Flow.of_samples(samples)
     time = np.asarray(samples[c.TEST_TIME], dtype=np.float64)
     voltage = np.asarray(samples[c.VOLTAGE], dtype=np.float64)
     current = np.asarray(samples[c.CURRENT], dtype=np.float64)
     flags = np.asarray(samples[c.FLAGS], dtype=np.int64)
-    charge = np.concatenate([[0.0], interval_charge_ah(time, current, flags)])
-    energy = np.concatenate([[0.0], interval_energy_wh(time, current, voltage, flags)])
+    charge = np.concatenate([[0.0], flow.charge_ah])
+    energy = np.concatenate([[0.0], flow.energy_wh])
     cycle = np.asarray(samples[c.CYCLE_COUNT])
-    begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
+    begins = first_of_runs(cycle)
     columns = {name: np.asarray(samples[name]) for name in SUMMARISED}
     summaries = []
     for first, end in pairwise(np.append(begins, len(samples))):
@@ -75,7 +80,7 @@ def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy
         first_test_time_second=float(time[0]),
         last_test_time_second=float(time[-1]),
         samples=len(time),
-        steps=len(np.unique(columns[c.STEP_COUNT])),
+        steps=count_numbers(columns[c.STEP_COUNT]),
         charge_in_ah=float(charge[charge > 0.0].sum()),
         charge_out_ah=float(-charge[charge < 0.0].sum()),
         energy_in_wh=float(energy[energy > 0.0].sum()),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats
+from .table import Table
 
 START_SECOND: Final = 60.0
 """s: a test time that begins this close to zero begins anew. Chosen, not measured."""
@@ -81,7 +82,7 @@ class FileEnds:
         return abs(self.test.first) <= START_SECOND
 
 
-def file_ends(name: str, table: pd.DataFrame) -> FileEnds:
+def file_ends(name: str, table: pd.DataFrame | Table) -> FileEnds:
     """Return what the first and the last rows of a file say.
 
     Args:
@@ -104,11 +105,11 @@ def file_ends(name: str, table: pd.DataFrame) -> FileEnds:
     )
 
 
-def table_column(table: pd.DataFrame, name: str) -> Floats:
+def table_column(table: pd.DataFrame | Table, name: str) -> Floats:
     """Return a column as float64, shape (n,); all NaN if the table does not have it."""
     if name not in table:
         return np.full(len(table), np.nan)
-    return table[name].to_numpy(dtype=np.float64)
+    return np.asarray(table[name], dtype=np.float64)
 
 
 def _ends(column: Floats) -> Span:

@@ -16,6 +16,7 @@ from ...data.readers.summary_tables import ADVICE, is_summary, one_row_per
 from ...data.rules import Severity
 from .file_ends import file_ends, table_column
 from .file_order import FileOrder, find_order
+from .table import Table
 
 MOST_NAMED: Final = 8
 """Most files that a note names. Chosen, not measured."""
@@ -25,7 +26,7 @@ COMPARED: Final = tuple(
 )
 """Columns in which the copy of a file is the same: all that are measured or counted."""
 
-NamedTable = tuple[str, pd.DataFrame]
+NamedTable = tuple[str, pd.DataFrame | Table]
 """Name and raw table (``data.columns.RAW_COLUMNS``) of a file."""
 
 
@@ -57,9 +58,14 @@ class Joined:
         notes: what showed the order, what contradicts it, and which files were left out.
     """
 
-    table: pd.DataFrame
+    table: Table
     order: tuple[int, ...]
     notes: tuple[JoinNote, ...] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table as a frame."""
+        return self.table.to_frame()
 
 
 def join_sources(
@@ -87,7 +93,8 @@ def join_sources(
         return Joined(_renumbered(tables[used[0]][1], 0), (used[0],), tuple(notes))
     found = find_order([file_ends(*tables[i]) for i in used])
     order = tuple(used[place] for place in found.order)
-    table = pd.concat([_renumbered(tables[i][1], place) for place, i in enumerate(order)], ignore_index=True)
+    frames = [_renumbered(tables[i][1], place).to_frame() for place, i in enumerate(order)]
+    table = Table.from_frame(pd.concat(frames, ignore_index=True))
     names = [tables[i][0] for i in order]
     return Joined(table, order, (*notes, *_order_notes(found, names, len(table))))
 
@@ -154,7 +161,8 @@ def _is_copy(tables: Sequence[NamedTable], digests: Sequence[str], i: int, j: in
     )
 
 
-def _renumbered(table: pd.DataFrame, place: int) -> pd.DataFrame:
+def _renumbered(given: pd.DataFrame | Table, place: int) -> Table:
+    table = given if isinstance(given, Table) else Table.from_frame(given)
     if (table_column(table, c.SOURCE_INDEX) == place).all():
         return table
     return table.assign(**{c.SOURCE_INDEX: np.int32(place)})

@@ -202,6 +202,8 @@ def _take_rows(
     # What is left out counts as unusable at the next row that is kept.
     bad = np.concatenate([[0], np.cumsum(unusable)])
     kept = known & ~inserted
+    if kept.all():
+        return _Rows(time, current, voltage, cycle, step, bad, edge_second)
     places = np.flatnonzero(kept)
     return _Rows(
         time[kept], current[kept], voltage[kept], cycle[kept], step[kept], np.append(bad[places], bad[-1]),

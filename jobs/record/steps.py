@@ -12,7 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from .charge import REST_CURRENT_PER_AH, capacity_scale_ah
-from .groups import group_medians
+from .groups import first_of_runs, group_medians, run_of_each
 from .table import Columns
 
 # A hold
@@ -77,6 +77,10 @@ def classify_steps(
     return types[number]
 
 
+CLASSIFIED_BY: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE, c.STEP_COUNT)
+"""The columns by which :func:`classify_each_step` classifies steps."""
+
+
 def classify_each_step(
     samples: Columns, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> tuple[Integers, NDArray[Any]]:
@@ -94,9 +98,8 @@ def classify_each_step(
     scale_ah = capacity_scale_ah(time, current, nominal_capacity_ah)
     rest_ampere = rest_current_per_ah * scale_ah
     count = np.asarray(samples[c.STEP_COUNT])
-    change = np.diff(count)
-    if (change >= 0).all():
-        number = np.cumsum(np.concatenate([[0], change != 0]))
+    if (count[1:] >= count[:-1]).all():
+        number = run_of_each(count)
         types = _types_without_pulses(number, current, voltage, rest_ampere)
     else:
         number = pd.factorize(count)[0]
@@ -114,7 +117,7 @@ def _types_without_pulses(number: Integers, current: Floats, voltage: Floats, re
         current, voltage: A and V, shape (n,), NaN where missing.
         rest_ampere: A, up to which the cell rests.
     """
-    bounds = np.concatenate([np.flatnonzero(np.diff(number, prepend=-1)), [len(number)]])
+    bounds = np.append(first_of_runs(number), len(number))
     active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
     types = np.where(_median_above(bounds, current, 0.0), "charge", "discharge").astype(object)
     types[~active] = "rest"
@@ -238,7 +241,7 @@ def _sizes_and_ends(number: Integers, time_second: Floats, current: Floats) -> t
         number = number[order]
         time_second = time_second[order]
         current = current[order]
-    first = np.flatnonzero(np.diff(number, prepend=-1))
+    first = first_of_runs(number)
     last = np.append(first[1:], len(number)) - 1
     largest: Floats = np.fmax.reduceat(np.abs(current), first)
     return largest, time_second[first], time_second[last]

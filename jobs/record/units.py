@@ -144,6 +144,8 @@ class Flow:
     @property
     def counted_swing(self) -> float:
         """The difference between highest and lowest charge by the counters."""
+        if not (self.counted_in.any() or self.counted_out.any()):
+            return 0.0
         return _swing(self.counted_in - self.counted_out)
 
     @property

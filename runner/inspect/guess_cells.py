@@ -123,7 +123,7 @@ def clean_and_guess(tables: Sequence[Table], cell_id: str, sign: CurrentSign) ->
     """
     names = short_names([path for path, _ in tables])
     joined = join_sources([(name, table) for name, (_, table) in zip(names, tables, strict=True)])
-    return guess_cell(clean(joined.table.head(MOST_ROWS), cell_id, CleanSettings(current_sign=sign)).samples)
+    return guess_cell(clean(joined.frame.head(MOST_ROWS), cell_id, CleanSettings(current_sign=sign)).samples)
 
 
 def _cells_by_layout(groups: Groups) -> list[list[list[_File]]]:

@@ -16,7 +16,7 @@ from ...data import columns as c
 from ...data.errors import JobError, KilocellError
 from ...data.memory_limit import ROW_BYTES, check_rows
 from ...data.readers.column_names import names_and_units
-from ...data.readers.csv_reader import RawBlock
+from ...data.readers.csv_reader import CellIds, RawBlock
 from ...data.readers.layout import Column, Layout
 from ...data.readers.read import READERS, cell_ids, guess_settings, read_raw
 from ...data.readers.text_blocks import detect_encoding, is_gzip
@@ -89,23 +89,22 @@ class _Contents:
         """
         cells = block.cells
         if cells is None:
-            cells = pd.Categorical([single]).take([0] * len(block.frame))
-        sizes = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
-        for name, rows in zip(cells.categories, sizes, strict=True):
-            self.rows[str(name)] = self.rows.get(str(name), 0) + rows
+            cells = CellIds(np.zeros(len(block), dtype=np.int64), (single,))
+        for name, rows in cells.count_rows().items():
+            self.rows[name] = self.rows.get(name, 0) + rows
         self._add_spans(block.frame, cells)
         if self.chosen is None:
             self.chosen = next(iter(self.rows), None)
-        is_chosen = np.asarray(cells == self.chosen)
+        is_chosen = cells.are(self.chosen or "")
         if is_chosen.any() and self.kept < MOST_ROWS:
             self.frames.append(block.frame[is_chosen].head(MOST_ROWS - self.kept))
             self.kept += len(self.frames[-1])
 
-    def _add_spans(self, frame: pd.DataFrame, cells: pd.Categorical[Any]) -> None:
+    def _add_spans(self, frame: pd.DataFrame, cells: CellIds) -> None:
         times = frame[list(_CLOCKS)].assign(cell=cells.codes).groupby("cell")
         for clock in _CLOCKS:
             for code, low, high in times[clock].agg(["min", "max"]).itertuples():
-                key = (str(cells.categories[code]), clock)
+                key = (cells.ids[code], clock)
                 first, last = self.spans.get(key, (np.nan, np.nan))
                 self.spans[key] = (float(np.fmin(first, low)), float(np.fmax(last, high)))
 

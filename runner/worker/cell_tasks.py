@@ -13,12 +13,13 @@ from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.errors import FailedSimulationError, JobError, NotARecordError, ReadError
 from ...data.file_names import short_names
 from ...data.installed import installed_version
-from ...data.readers.read import read_by_cell, read_raw
+from ...data.readers.read import read_by_cell, read_columns
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
 from ...data.results.simulation import SimulationResult
 from ...data.settings import SimulateSettings, SourceFile
 from ...data.step_selection import StepSelection
+from ...jobs.record.table import Table
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
 from ...parquet_store.write import write_columns, write_frame
@@ -183,7 +184,7 @@ def _check_unchanged(file: SourceFile, mtime_ns: int) -> None:
 
 def _read_sources(
     store: Store, cell_id: str, sources: Sequence[CellSource]
-) -> tuple[list[CellSource], list[tuple[str, pd.DataFrame]], list[tuple[str, str]]]:
+) -> tuple[list[CellSource], list[tuple[str, Table]], list[tuple[str, str]]]:
     """Read the files of a cell.
 
     Returns:
@@ -196,7 +197,7 @@ def _read_sources(
     """
     names = short_names([source.file.path for source in sources])
     records: list[CellSource] = []
-    tables: list[tuple[str, pd.DataFrame]] = []
+    tables: list[tuple[str, Table]] = []
     left_out: list[tuple[str, str]] = []
     for name, source in zip(names, sources, strict=True):
         try:
@@ -209,8 +210,8 @@ def _read_sources(
     return records, tables, left_out
 
 
-def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
+def _read_source(store: Store, cell_id: str, source: CellSource) -> Table:
     if source.splits:
-        return read_raw_parts(store, source.splits, cell_id)
+        return Table.from_frame(read_raw_parts(store, source.splits, cell_id))
     _check_unchanged(source.file, source.mtime_ns)
-    return read_raw(Path(source.file.path), source.file.settings, cell_id)
+    return Table.from_columns(read_columns(Path(source.file.path), source.file.settings, cell_id))

@@ -26,10 +26,10 @@ def unwalled(first: float, last: float) -> pd.DataFrame:
 
 
 def test_files_that_continue_each_other_are_joined_in_time_order() -> None:
-    joined = join_sources([("b.csv", raw(100, 200)), ("a.csv", raw(201, 300))]).table
+    joined = join_sources([("b.csv", raw(100, 200)), ("a.csv", raw(201, 300))]).frame
     assert joined[c.UNIX_TIME].is_monotonic_increasing
     assert list(joined[c.SOURCE_INDEX]) == [0] * 5 + [1] * 5
-    later_name_first = join_sources([("a.csv", raw(201, 300)), ("b.csv", raw(100, 200))]).table
+    later_name_first = join_sources([("a.csv", raw(201, 300)), ("b.csv", raw(100, 200))]).frame
     pd.testing.assert_frame_equal(joined, later_name_first)
 
 
@@ -40,14 +40,14 @@ def test_files_that_overlap_are_refused_by_name() -> None:
 
 
 def test_test_times_that_run_on_tell_the_order() -> None:
-    joined = join_sources([("a.csv", unwalled(1000, 2000)), ("b.csv", unwalled(0, 1000))]).table
+    joined = join_sources([("a.csv", unwalled(1000, 2000)), ("b.csv", unwalled(0, 1000))]).frame
     assert joined[c.TEST_TIME].is_monotonic_increasing
     with pytest.raises(JobError, match=r"a.csv and b.csv hold the same cell over the same 0.14 h"):
         join_sources([("a.csv", unwalled(0, 1000)), ("b.csv", unwalled(500, 1500))])
 
 
 def test_files_that_each_start_at_zero_are_joined_by_name() -> None:
-    joined = join_sources([("2.csv", unwalled(0, 500)), ("1.csv", unwalled(0, 1000))]).table
+    joined = join_sources([("2.csv", unwalled(0, 500)), ("1.csv", unwalled(0, 1000))]).frame
     assert list(joined[c.TEST_TIME])[4] == 1000
     assert list(joined[c.SOURCE_INDEX]) == [0] * 5 + [1] * 5
 
