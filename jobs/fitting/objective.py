@@ -68,6 +68,8 @@ class ObjectivePart:
         moving: names of the model's inputs by which the voltage is differentiated.
         temperature: the measured surface temperature that counts, too.
         penalty: the samples whose range is watched, since their errors do not count.
+        careful: the way to solve where ``attempt`` fails; ``None`` = the model has no solution there.
+        known: the bytes of parameter values whose replay with these outputs is known, and the replay.
     """
 
     name: str
@@ -80,12 +82,17 @@ class ObjectivePart:
     moving: tuple[str, ...] = ()
     temperature: TemperatureChannel = NO_CHANNEL
     penalty: RangePenalty = NO_PENALTY
+    careful: Attempt | None = None
+    known: tuple[bytes, Replayed] | None = None
 
-    def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
-        """Compute the residuals of this stretch, as :meth:`Objective.residuals` does."""
+    def residuals(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
+        """Compute the residuals of this stretch, as :meth:`Objective.residuals` does; ``checked`` as in :meth:`solve`."""
         try:
-            return self.solve(values, slopes=slopes)
+            return self.solve(values, slopes=slopes, checked=checked)
         except JobError as error:
+            if self.careful is not None:
+                careful = replace(self, attempt=self.careful, careful=None)
+                return careful.residuals(values, slopes=slopes, checked=checked)
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
             temperature = self.temperature.flat(NO_SOLUTION_MV, flat.shape[1])
@@ -95,11 +102,25 @@ class ObjectivePart:
     def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
         """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
         try:
-            outputs = solve_attempt(self.attempt, self.make_problem(values, refine=True)).outputs
+            replayed = solve_attempt(self.attempt, self.make_problem(values, refine=True))
         except JobError:
             return self, False
+        outputs = replayed.outputs
         are_more = outputs is not None and (self.outputs is None or len(outputs) > len(self.outputs))
-        return replace(self, outputs=outputs), are_more
+        return replace(self, outputs=outputs, known=(values.tobytes(), replayed)), are_more
+
+    def replay(self, problem: ReplayProblem, values: Floats) -> Replayed:
+        """Solve a problem of :meth:`make_problem`, unless its replay is known from :meth:`refine_outputs`.
+
+        Args:
+            values: of the problem, shape (parameters,).
+
+        Raises:
+            JobError: the model has no solution there.
+        """
+        if not problem.slopes and self.known is not None and self.known[0] == values.tobytes():
+            return self.known[1]
+        return solve_attempt(self.attempt, problem)
 
     def make_problem(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> ReplayProblem:
         """Make the replay to solve at some parameter values.
@@ -133,7 +154,7 @@ class ObjectivePart:
             JobError: the model has no solution there.
         """
         problem = self.make_problem(values, slopes=slopes, refine=checked)
-        replayed = solve_attempt(self.attempt, problem)
+        replayed = self.replay(problem, values)
         if checked:
             check_range(replayed)
             check_charge(problem, replayed)
@@ -279,6 +300,13 @@ class Objective:
         """
         return self._joined([part.residuals(values, slopes=slopes) for part in self.parts])
 
+    def settled_residuals(self, values: Floats) -> Residuals:
+        """Compute the errors at some parameter values without slopes, with the outputs that the voltage needs there.
+
+        They are those of :meth:`checked_residuals`, but ``NO_SOLUTION_MV`` where that raises an error.
+        """
+        return self._joined([part.residuals(values, slopes=False, checked=True) for part in self.parts])
+
     def rmse_mv(self, values: Floats) -> float:
         """Compute the RMSE in mV at the used samples, without weights.
 
@@ -313,9 +341,24 @@ class Objective:
     def tighten(self, factor: float) -> Objective:
         """Return the objective with the solver's tolerances multiplied by a factor."""
         parts = tuple(
-            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter)) for part in self.parts
+            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter), known=None)
+            for part in self.parts
         )
         return replace(self, parts=parts)
+
+    def loosen(self, factor: float, loosest: float) -> Objective:
+        """Return the objective with looser tolerances, for the way to a minimum; where they fail, these ones are used.
+
+        Args:
+            factor: of the solver's tolerances.
+            loosest: most that ``Attempt.tighter`` is raised to.
+        """
+        parts = []
+        for part in self.parts:
+            tighter = max(part.attempt.tighter, min(factor * part.attempt.tighter, loosest))
+            attempt = replace(part.attempt, tighter=tighter)
+            parts.append(replace(part, attempt=attempt, careful=part.attempt, known=None))
+        return replace(self, parts=tuple(parts))
 
     def _joined(self, residuals: list[Residuals]) -> Residuals:
         """Join the residuals of all stretches, in order."""

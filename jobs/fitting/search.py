@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -11,6 +13,7 @@ import numpy as np
 from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, Stopped
+from .coarse_search import LOOSER, LOOSEST, search_coarsely
 from .cost_scale import CostScale, estimate_cost_scale
 from .early_stop import EarlyStopping, StoppedEarly
 from .loss import RowLoss
@@ -120,12 +123,51 @@ class Search:
         self._last: tuple[bool, Floats, Residuals] | None = None
         self._early_stopping = early_stopping
         self._running = False
+        self._fine: Objective | None = None  # while the objective has coarse tolerances, the fit's own
+        self._lender: Residuals | None = None  # whose slopes an evaluation takes over
+        self.settled: Best | None = None  # the minimum that a search came to with enough outputs
         self.stopped: Stopped = ""
         self.converged = False
         self.evaluations = 0
         self.best = Best(np.inf, np.zeros(len(settings.parameters)))
         self._left_range = False  # at any point so far
         self._possible = self.best  # the best point at which the model keeps to its range
+
+    def begin_coarse(self) -> None:
+        """Use coarse tolerances until the first search is near its minimum, where that is of use."""
+        is_differenced = any(part.inputs.mesh_places for part in self.objective.parts)
+        if self.settings.method == "least_squares" and not is_differenced:
+            self._fine = self.objective
+            self.objective = self._fine.loosen(LOOSER, LOOSEST)
+
+    def end_coarse(self) -> None:
+        """Use the fit's own tolerances from now on; the best point so far has no cost until it is evaluated again."""
+        if self._fine is not None:
+            self.objective, self._fine = self._fine, None
+            self.forget_costs(self.best)
+
+    def forget_costs(self, point: Best) -> None:
+        """Let the next evaluation be the best one, since the cost is another function now; until then it is a point."""
+        self._last = None
+        self.best = replace(point, cost=np.inf)
+
+    def adopt(self, unit: Floats, residuals: Residuals) -> None:
+        """Take over an evaluation of the objective, so that it is not repeated.
+
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there, with slopes.
+        """
+        self._last = (True, np.clip(unit, 0.0, 1.0), residuals)
+
+    @contextmanager
+    def borrow_slopes(self, lender: Residuals) -> Iterator[None]:
+        """Evaluate without slopes, with enough outputs at each point, and take over the slopes of another evaluation."""
+        self._lender = lender
+        try:
+            yield
+        finally:
+            self._lender = None
 
     def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
         """Find a point at which the model has a solution: the first one, or one nearer to the default point.
@@ -166,7 +208,7 @@ class Search:
             if residuals.reason:
                 outside = middle
             else:
-                inside = Best(self._cost(middle, residuals), middle, residuals)
+                inside = Best(self.cost(middle, residuals), middle, residuals)
         if inside.cost > (1.0 + most_share) * self.best.cost:
             return None
         self.best = inside
@@ -186,9 +228,11 @@ class Search:
             self._running = True
             ended = self._settled(first)
         except Exhausted:
+            self._settle_best()
             words = "at the best point so far; it had not converged: raise max_evaluations"
             return self.best.unit, f"stopped after {self.evaluations} evaluations, {words}"
         except StoppedEarly as end:
+            self._settle_best()
             self.stopped = end.stopped
             return self.best.unit, str(end)
         self.converged = ended.converged
@@ -196,11 +240,18 @@ class Search:
 
     def _settled(self, first: Floats) -> Ended:
         """Search, and continue from there where the voltage at the end needs more outputs, or priors another weight."""
-        ended = SEARCH_METHODS[self.settings.method](self, first)
+        if self._fine is None:
+            ended = SEARCH_METHODS[self.settings.method](self, first)
+        else:
+            ended = search_coarsely(self, first)
+            if ended.converged and not self._prior_places:
+                return ended
+            if not ended.converged:
+                ended = least_squares_search(self, np.clip(ended.point, MARGIN, 1.0 - MARGIN))
         settlings = 0
         for _ in range(SETTLINGS + PRIOR_SETTLINGS):
             before = self.best
-            are_more = settlings < SETTLINGS and self._refine_outputs(ended.point)
+            are_more = settlings < SETTLINGS and self.refine_outputs(ended.point)
             settlings += are_more
             is_other = self._weigh_priors_anew()
             if not are_more and not is_other:
@@ -217,13 +268,21 @@ class Search:
             return ended
         return replace(ended, message=f"{ended.message} The weight of the priors did not settle.", converged=False)
 
-    def _refine_outputs(self, point: Floats) -> bool:
+    def _settle_best(self) -> None:
+        """Give the best point its exact cost, if it only has that of coarse tolerances."""
+        unit = self.best.unit
+        self.end_coarse()
+        if np.isfinite(self.best.cost) or self.best.residuals is None:
+            return
+        residuals = self.objective.settled_residuals(from_scaled(self.settings.parameters, unit))
+        self.best = Best(self.cost(unit, residuals), unit, residuals)
+
+    def refine_outputs(self, point: Floats) -> bool:
         """Take the outputs that a point needs; tell whether they are more, and the cost another function."""
         values = from_scaled(self.settings.parameters, point)
         self.objective, are_more = self.objective.refine_outputs(values)
         if are_more:
-            self._last = None
-            self.best = Best(np.inf, point, self.best.residuals)
+            self.forget_costs(replace(self.best, unit=point))
         return are_more
 
     def _weigh_priors_anew(self) -> bool:
@@ -236,7 +295,7 @@ class Search:
             self.prior_mv = before
             return False
         if np.isfinite(self.best.cost):
-            self.best = replace(self.best, cost=self._cost(self.best.unit, self.best.residuals))
+            self.best = replace(self.best, cost=self.cost(self.best.unit, self.best.residuals))
         return True
 
     def weigh_priors(self, residuals: Residuals) -> None:
@@ -279,7 +338,7 @@ class Search:
         self.evaluations += 1
         residuals = self._evaluate(unit, slopes)
         self._last = (slopes, unit.copy(), residuals)
-        cost = self._cost(unit, residuals)
+        cost = self.cost(unit, residuals)
         if cost < self.best.cost:
             self.best = Best(cost, unit.copy(), residuals)
         self._left_range = self._left_range or bool(residuals.reason)
@@ -302,18 +361,23 @@ class Search:
         """Recall an evaluation from the journal, or make and record it."""
         values = from_scaled(self.settings.parameters, unit)
         if self._journal is None:
-            return self.objective.residuals(values, slopes=slopes)
+            return self._solve(values, slopes)
         value_tuple = tuple(float(value) for value in values)
         recorded = self._journal.recall(self.evaluations, value_tuple)
         if recorded is not None:
             return self.objective.make_residuals(*recorded)
         began = time.perf_counter()
-        residuals = self.objective.residuals(values, slopes=slopes)
+        residuals = self._solve(values, slopes)
         seconds = time.perf_counter() - began
-        cost = self._cost(unit, residuals)
+        cost = self.cost(unit, residuals)
         evaluation = Evaluation(self.evaluations, value_tuple, cost, residuals.rmse_mv, seconds, residuals.reason)
         self._journal.note(evaluation, residuals.all_error_mv, residuals.all_slopes_mv)
         return residuals
+
+    def _solve(self, values: Floats, slopes: bool) -> Residuals:
+        if self._lender is None:
+            return self.objective.residuals(values, slopes=slopes)
+        return self.objective.settled_residuals(values).with_slopes_of(self._lender)
 
     def linearise(self, unit: Floats) -> tuple[Floats, Floats]:
         """Linearise the weighted residuals at a point, shape (parameters,), from 0 to 1; the loss is not in them.
@@ -338,7 +402,13 @@ class Search:
         """Compute the sum of the squares of the priors' deviations, each over its standard deviation."""
         return float(np.sum((self.prior_residuals(unit)[0] / self.prior_mv) ** 2))
 
-    def _cost(self, unit: Floats, residuals: Residuals) -> float:
+    def cost(self, unit: Floats, residuals: Residuals) -> float:
+        """Compute the cost of residuals at a point in mV2, with the loss and the priors.
+
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there.
+        """
         return self.loss.cost(self.weighted(unit, residuals))
 
     @property
@@ -391,8 +461,17 @@ class Search:
         """
         if residuals.reason:
             return False
-        rows, slopes = self.loss.linearise(self.weighted(unit, residuals), self.weighted_slopes(unit, residuals))
-        return promised_gain(unit, rows, slopes) < share * self._cost(unit, residuals)
+        rows, slopes = self.linearise_loss(unit, residuals)
+        return promised_gain(unit, rows, slopes) < share * self.cost(unit, residuals)
+
+    def linearise_loss(self, unit: Floats, residuals: Residuals) -> tuple[Floats, Floats]:
+        """Return rows and slopes whose linear least squares have the cost's gradient and curvature at a point.
+
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there, with slopes.
+        """
+        return self.loss.linearise(self.weighted(unit, residuals), self.weighted_slopes(unit, residuals))
 
     def is_at_wall(self) -> bool:
         """Tell whether the search ended at the steep edge of the range, no minimum: its steps became too small.
@@ -408,4 +487,4 @@ class Search:
 
     def cost_only(self, unit: Floats) -> float:
         """Compute the cost at a point, from 0 to 1, shape (parameters,), without slopes."""
-        return self._cost(unit, self.residuals(unit, slopes=False))
+        return self.cost(unit, self.residuals(unit, slopes=False))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 COST_TOLERANCE: Final = 1e-6
 """Share of the cost: a step with a smaller gain changes no parameter by a tenth of its standard error."""
 
+AT_MINIMUM: Final = f"the next step would lower the cost by less than {COST_TOLERANCE:g} of it"
+"""Why a search by least squares ends."""
+
 STEP_TOLERANCE: Final = 1e-4
 """Smallest step, on the scaled bounds."""
 
@@ -75,18 +78,23 @@ class Ended:
     converged: bool
 
 
-def least_squares_search(search: Search, first: Floats) -> Ended:
-    """Trust region reflective (Branch, Coleman and Li 1999) with the solver's own derivatives."""
+def least_squares_search(search: Search, first: Floats, share: float = COST_TOLERANCE) -> Ended:
+    """Trust region reflective (Branch, Coleman and Li 1999) with the solver's own derivatives.
+
+    Args:
+        first: from 0 to 1, shape (parameters,).
+        share: of the cost: the search ends where no step promises a larger gain.
+    """
     try:
-        return _trust_region(search, first)
+        return _trust_region(search, first, share)
     except AtMinimum as reached:
-        return Ended(reached.unit, f"the next step would lower the cost by less than {COST_TOLERANCE:g} of it", True)
+        return Ended(reached.unit, AT_MINIMUM, True)
 
 
-def _trust_region(search: Search, first: Floats) -> Ended:
+def _trust_region(search: Search, first: Floats, share: float) -> Ended:
     def jacobian(unit: Floats) -> Floats:
         residuals = search.residuals(unit)
-        if search.is_minimum(unit, residuals):
+        if search.is_minimum(unit, residuals, share):
             raise AtMinimum(unit)  # saves the evaluation that would only confirm it
         return search.weighted_slopes(unit, residuals)
 
