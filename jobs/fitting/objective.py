@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -69,7 +70,7 @@ class ObjectivePart:
         temperature: the measured surface temperature that counts, too.
         penalty: the samples whose range is watched, since their errors do not count.
         careful: the way to solve where ``attempt`` fails; ``None`` = the model has no solution there.
-        known: the bytes of parameter values whose replay with these outputs is known, and the replay.
+        known: replays that have enough outputs, by the bytes of their parameter values.
     """
 
     name: str
@@ -83,7 +84,7 @@ class ObjectivePart:
     temperature: TemperatureChannel = NO_CHANNEL
     penalty: RangePenalty = NO_PENALTY
     careful: Attempt | None = None
-    known: tuple[bytes, Replayed] | None = None
+    known: Mapping[bytes, Replayed] = field(default_factory=dict)
 
     def residuals(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
         """Compute the residuals of this stretch, as :meth:`Objective.residuals` does; ``checked`` as in :meth:`solve`."""
@@ -107,10 +108,10 @@ class ObjectivePart:
             return self, False
         outputs = replayed.outputs
         are_more = outputs is not None and (self.outputs is None or len(outputs) > len(self.outputs))
-        return replace(self, outputs=outputs, known=(values.tobytes(), replayed)), are_more
+        return replace(self, outputs=outputs, known={**self.known, values.tobytes(): replayed}), are_more
 
     def replay(self, problem: ReplayProblem, values: Floats) -> Replayed:
-        """Solve a problem of :meth:`make_problem`, unless its replay is known from :meth:`refine_outputs`.
+        """Solve a problem of :meth:`make_problem`, unless its replay is known.
 
         Args:
             values: of the problem, shape (parameters,).
@@ -118,9 +119,8 @@ class ObjectivePart:
         Raises:
             JobError: the model has no solution there.
         """
-        if not problem.slopes and self.known is not None and self.known[0] == values.tobytes():
-            return self.known[1]
-        return solve_attempt(self.attempt, problem)
+        known = None if problem.slopes else self.known.get(values.tobytes())
+        return known or solve_attempt(self.attempt, problem)
 
     def make_problem(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> ReplayProblem:
         """Make the replay to solve at some parameter values.
@@ -341,7 +341,7 @@ class Objective:
     def tighten(self, factor: float) -> Objective:
         """Return the objective with the solver's tolerances multiplied by a factor."""
         parts = tuple(
-            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter), known=None)
+            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter), known={})
             for part in self.parts
         )
         return replace(self, parts=parts)
@@ -357,7 +357,7 @@ class Objective:
         for part in self.parts:
             tighter = max(part.attempt.tighter, min(factor * part.attempt.tighter, loosest))
             attempt = replace(part.attempt, tighter=tighter)
-            parts.append(replace(part, attempt=attempt, careful=part.attempt, known=None))
+            parts.append(replace(part, attempt=attempt, careful=part.attempt, known={}))
         return replace(self, parts=tuple(parts))
 
     def _joined(self, residuals: list[Residuals]) -> Residuals:
