@@ -29,13 +29,14 @@ from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .agreement import find_agreeing, find_best_start
 from .early_stop import EarlyStopping, Rivals
+from .evaluations import Journal
 from .fit_error import with_fit_error
 from .inputs import fitted_overrides
 from .last_objective import make_objective_once
 from .objective import Objective
 from .refused import require_used
 from .residuals import Residuals
-from .search import Journal, Search
+from .search import Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
 from .step_errors import compare_parts, make_held_out
 from .uncertain_state import describe_unfitted_state, with_added_state

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from ...data.arrays import Floats, Indices, Mask
-from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.step_selection import StepSelection
@@ -47,7 +46,7 @@ from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
 from .surface_temperature import NO_CHANNEL, TemperatureChannel, temperature_channels
 from .uncertain_state import fit_uncertain_state
-from .weights import sample_weights, selection_factor
+from .weights import sample_weights, selection_factor, used_samples
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 """Residual in mV of every sample where the model has no solution: finite, and larger than with any solution."""
@@ -87,7 +86,7 @@ class ObjectivePart:
     known: Mapping[bytes, Replayed] = field(default_factory=dict)
 
     def residuals(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
-        """Compute the residuals of this stretch, as :meth:`Objective.residuals` does; ``checked`` as in :meth:`solve`."""
+        """Compute the residuals of this stretch as :meth:`Objective.residuals` does; ``checked`` as of :meth:`solve`."""
         try:
             return self.solve(values, slopes=slopes, checked=checked)
         except JobError as error:
@@ -409,7 +408,7 @@ def make_objective(
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
     refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
-    used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
+    used = used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
     factor = selection_factor(cell_record, stretches, used, settings)
     weights = sample_weights(record, used, settings.objective, capacity, factor)
     channels, temperature_weights = temperature_channels(stretches, record, used, weights, case, settings.objective)
@@ -433,25 +432,3 @@ def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...
         names |= part.inputs.moving_inputs()
     moving = tuple(sorted(names))
     return tuple(replace(part, moving=moving) for part in parts)
-
-
-def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...], compared: Mask) -> Mask:
-    """Choose the samples that count: with a measured voltage, in these cycles and the objective's step types.
-
-    Args:
-        compared: samples that are selected, and not only solved, shape (samples,).
-    """
-    used: Mask = np.isfinite(record.voltage_volt) & compared
-    if cycles:
-        used &= np.isin(record.cycle_count, cycles)
-    if settings.objective.step_types:
-        wanted = [STEP_TYPES.index(name) for name in settings.objective.step_types]
-        used &= record.step_type is not None and np.isin(record.step_type, wanted)
-    if not used.any():
-        reason = "no sample of the chosen cycles and step types has a measured voltage"
-        if settings.objective.step_types and record.step_type is not None:
-            codes = np.unique(record.step_type[compared])
-            present = [STEP_TYPES[code] for code in codes if 0 <= code < len(STEP_TYPES)]
-            reason += f"; the record has {', '.join(present) or 'no steps'} there"
-        raise JobError(reason, "no_voltage")
-    return used

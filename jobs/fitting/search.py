@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from ...data.results.fitting import Evaluation, Stopped
 from .coarse_search import LOOSER, LOOSEST, search_coarsely
 from .cost_scale import CostScale, estimate_cost_scale
 from .early_stop import EarlyStopping, StoppedEarly
+from .evaluations import Best, Exhausted, Journal
 from .loss import RowLoss
 from .objective import Objective
 from .residuals import Residuals
@@ -47,51 +46,11 @@ WALL_SHARE: Final = 0.05
 """Gain that a linear model promises, as a share of the cost, from which a search that ended has not come to a minimum.
 Chosen: at minima it is below 1e-4, and at the edge of the range 0.2 and more."""
 
+FAILED: Final = "stopped where the model has no solution."
+"""Why a search ends where the solver fails."""
+
 LEAST_PRIOR_MV: Final = 0.5
 """Least standard deviation of the voltage in mV that a prior is weighed against."""
-
-
-class Journal(Protocol):
-    """Record of a start's evaluations, so that a start that was killed continues from its last one."""
-
-    def recall(self, number: int, values: tuple[float, ...]) -> tuple[Floats, Floats, str] | None:
-        """Return errors, slopes and reason of an evaluation, if it was recorded at exactly these values.
-
-        Args:
-            number: of the evaluation, from 1.
-            values: in the parameters' units.
-        """
-
-    def note(self, evaluation: Evaluation, error_mv: Floats, slopes_mv: Floats) -> None:
-        """Append an evaluation."""
-
-
-class Exhausted(Exception):  # noqa: N818 - ends a search, which is no error
-    """A start has used all of its evaluations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The best point of a search so far.
-
-    Args:
-        cost: mV2, with the loss and the priors.
-        unit: from 0 to 1, shape (parameters,).
-        residuals: there; ``None`` = nothing is evaluated yet.
-    """
-
-    cost: float
-    unit: Floats
-    residuals: Residuals | None = None
-
-    @property
-    def is_without_solution(self) -> bool:
-        """Whether the model has no solution there."""
-        return self.residuals is not None and bool(self.residuals.reason)
-
-    def data_cost(self, search: Search) -> float | None:
-        """Return the cost in mV2 without priors; ``None`` = nothing is evaluated yet."""
-        return None if self.residuals is None else search.data_cost(self.residuals)
 
 
 class Search:
@@ -160,14 +119,9 @@ class Search:
         """
         self._last = (True, np.clip(unit, 0.0, 1.0), residuals)
 
-    @contextmanager
-    def borrow_slopes(self, lender: Residuals) -> Iterator[None]:
-        """Evaluate without slopes, with enough outputs at each point, and take over the slopes of another evaluation."""
+    def lend_slopes(self, lender: Residuals | None) -> None:
+        """Evaluate with enough outputs at each point from now on, and with these slopes; ``None`` = as before."""
         self._lender = lender
-        try:
-            yield
-        finally:
-            self._lender = None
 
     def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
         """Find a point at which the model has a solution: the first one, or one nearer to the default point.
@@ -247,7 +201,10 @@ class Search:
             if ended.converged and not self._prior_places:
                 return ended
             if not ended.converged:
-                ended = least_squares_search(self, np.clip(ended.point, MARGIN, 1.0 - MARGIN))
+                point = np.clip(ended.point, MARGIN, 1.0 - MARGIN)
+                if not self.residuals(point).all_slopes_mv.any():
+                    return replace(ended, point=point, message=FAILED)  # only the coarse solver has a solution there
+                ended = least_squares_search(self, point)
         settlings = 0
         for _ in range(SETTLINGS + PRIOR_SETTLINGS):
             before = self.best
