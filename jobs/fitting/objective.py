@@ -86,7 +86,7 @@ class ObjectivePart:
     known: Mapping[bytes, Replayed] = field(default_factory=dict)
 
     def residuals(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
-        """Compute the residuals of this stretch as :meth:`Objective.residuals` does; ``checked`` as of :meth:`solve`."""
+        """Compute the residuals as :meth:`Objective.residuals` does; ``checked`` is that of :meth:`solve`."""
         try:
             return self.solve(values, slopes=slopes, checked=checked)
         except JobError as error:
