@@ -15,12 +15,16 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from ...data.arrays import Floats
+from .evaluations import LeftRange
 from .residuals import Residuals
 from .search_methods import AT_MINIMUM, Ended, least_squares_search
 
 if TYPE_CHECKING:
     from .evaluations import Best
     from .search import Search
+
+LEFT_RANGE: Final = "left the range of the model"
+"""Why a search goes on with the fit's own tolerances."""
 
 LOOSER: Final = 20.0
 """Factor of the solver's tolerances on the way to a minimum. With 10 times the tolerances that were asked for, the
@@ -33,11 +37,16 @@ LOOSEST: Final = 20.0
 NEAR_SHARE: Final = 0.2
 """Share of the cost: with a smaller promised gain, the minimum is near enough for slopes from here."""
 
+LITTLE_SHARE: Final = 0.01
+"""Share of the cost: with a smaller promised gain, the search goes on with exact tolerances, however long its steps.
+With coarse ones, it ran along a flat valley to a bound."""
+
 MOST_STEPS: Final = 5
 """Steps with slopes from nearby; near a minimum two or three are enough. Chosen, not measured."""
 
-LONGEST_STEP: Final = 0.1
-"""Longest step, on the scaled bounds, with slopes from nearby. Chosen, not measured."""
+LONGEST_STEP: Final = 0.03
+"""Longest way, on the scaled bounds, with slopes from nearby. Chosen, not measured. Starts of two diffusivities go 0.01
+and less."""
 
 WORSE_SHARE: Final = 0.1
 """Share by which the exact cost may exceed the coarse one at the point before. Chosen, not measured."""
@@ -60,7 +69,10 @@ def search_coarsely(search: Search, first: Floats) -> Ended:
     Returns:
         How it ended; if it has not converged, the search must go on from its point.
     """
-    came = least_squares_search(search, first, partial(_is_near, search))
+    try:
+        came = least_squares_search(search, first, partial(_is_near, search))
+    except LeftRange:
+        came = Ended(search.best.unit, LEFT_RANGE, False)
     near = search.best
     search.end_coarse()
     residuals = near.residuals
@@ -79,9 +91,11 @@ def search_coarsely(search: Search, first: Floats) -> Ended:
 
 
 def _is_near(search: Search, unit: Floats, residuals: Residuals) -> bool:
-    """Tell whether a minimum is near: a short step promises all that there is to gain."""
+    """Tell whether a minimum is near, or coarse tolerances cannot tell where it is: a long step promises little."""
     if not search.is_minimum(unit, residuals, NEAR_SHARE):
         return False
+    if search.is_minimum(unit, residuals, LITTLE_SHARE):
+        return True
     return bool(np.abs(_bounded_step(search, unit, residuals)).max() <= LONGEST_STEP)
 
 
@@ -92,9 +106,9 @@ def _step_to_minimum(search: Search, near: Best) -> Best | None:
     most = (1.0 + WORSE_SHARE) * near.cost
     for number in range(MOST_STEPS):
         step = _bounded_step(search, unit, residuals)
-        if np.abs(step).max() > LONGEST_STEP:
-            return None
         unit = np.clip(unit + step, 0.0, 1.0)
+        if np.abs(unit - near.unit).max() > LONGEST_STEP:
+            return None
         if number == 0:
             search.refine_outputs(unit)  # the evaluations from here on need no others
         before, residuals = residuals, search.residuals(unit)

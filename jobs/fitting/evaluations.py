@@ -32,6 +32,10 @@ class Exhausted(Exception):  # noqa: N818 - ends a search, which is no error
     """A start has used all of its evaluations."""
 
 
+class LeftRange(Exception):  # noqa: N818 - ends a search with coarse tolerances, which is no error
+    """A search with coarse tolerances left the range of the model, whose edge they do not see well enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class Best:
     """The best point of a search so far.

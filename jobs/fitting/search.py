@@ -14,7 +14,7 @@ from ...data.results.fitting import Evaluation, Stopped
 from .coarse_search import LOOSER, LOOSEST, search_coarsely
 from .cost_scale import CostScale, estimate_cost_scale
 from .early_stop import EarlyStopping, StoppedEarly
-from .evaluations import Best, Exhausted, Journal
+from .evaluations import Best, Exhausted, Journal, LeftRange
 from .loss import RowLoss
 from .objective import Objective
 from .residuals import Residuals
@@ -301,6 +301,8 @@ class Search:
         self._left_range = self._left_range or bool(residuals.reason)
         if cost < self._possible.cost and not residuals.reason:
             self._possible = Best(cost, unit.copy(), residuals)
+        if residuals.reason and self._fine is not None and self._possible.residuals is not None:
+            raise LeftRange
         if self._early_stopping is not None and self._running:
             self._early_stopping.check(self.best.unit, self.best.cost)
         return residuals
