@@ -101,11 +101,10 @@ def run_start(
     require_used(settings)
     objective = make_objective_once(samples, settings, measured_celsius)
     in_units = objective.settings
-    parameters = in_units.parameters
     search = Search(objective, in_units, journal, EarlyStopping(in_units, rivals))
     search.begin_coarse()
     defaults = objective.inputs.default_values()
-    inside = np.clip(to_scaled(parameters, defaults), LEAST_UNIT, MOST_UNIT)
+    inside = np.clip(to_scaled(in_units.parameters, defaults), LEAST_UNIT, MOST_UNIT)
     start_settings = in_units
     if former is not None and start == NESTED_START:
         start_settings = start_from_smaller(former, in_units)
@@ -116,12 +115,12 @@ def run_start(
     if not first_residuals.reason:
         _require_effect(in_units, first_residuals.all_slopes_mv)
     point, message = _search_within_range(search, first, inside)
-    values = from_scaled(parameters, point)
+    values = from_scaled(in_units.parameters, point)
     return StartResult(
         settings=with_added_state(settings, in_units),
         start=start,
         seed=settings.seed,
-        first_values=tuple(float(v) for v in from_scaled(parameters, first)),
+        first_values=tuple(float(v) for v in from_scaled(in_units.parameters, first)),
         values=tuple(float(v) for v in values),
         rmse_first_mv=first_residuals.rmse_mv,
         rmse_mv=_final_rmse_mv(search, point),
