@@ -10,7 +10,7 @@ seconds are printed besides wall seconds, since other processes affect them less
 PyBOP runs in its own environment (it needs an older NumPy): ``--pybop-python``, or one that pip creates in
 ``~/.cache/kilocell-benchmarks``. Its setups: ``recommended``, as in its manual; ``dt_max``, an option of PyBaMM's
 solver that keeps it from stepping over pulses; ``stops`` at the jumps of the current, for which PyBOP has no option.
-The last two can also be ``compiled``, with another option of PyBaMM.
+The last two can also be ``compiled``, with another option of PyBaMM, and ``outputs``: PyBOP's ``output_variables``.
 """
 
 from __future__ import annotations

@@ -123,6 +123,7 @@ class Fitting:
             parameter_values=parameter_values(case, moment, -current),
             protocol=data,
             solver=solver(setup, case["longest_second"]),
+            output_variables=[VOLTAGE] if "outputs" in setup else None,
         )
         if setup.startswith("stops"):
             simulator._t_eval = stops

@@ -43,8 +43,10 @@ def choose_attempt(part: ObjectivePart) -> ObjectivePart:
     Args:
         part: with any way to solve.
     """
-    problem = part.make_problem(part.inputs.default_values(), refine=True)
-    for attempt in ATTEMPTS:
+    values = part.inputs.default_values()
+    problem = part.make_problem(values, refine=True)
+    for asked in ATTEMPTS:
+        attempt = _tighten(asked, part.inputs)
         try:
             replayed = solve_attempt(attempt, problem)
             check_charge(problem, replayed)
@@ -53,7 +55,8 @@ def choose_attempt(part: ObjectivePart) -> ObjectivePart:
                 break
             continue
         profile, replayed = _knots_within_limit(problem, attempt, replayed)
-        return replace(part, profile=profile, attempt=_tighten(attempt, part.inputs), outputs=replayed.outputs)
+        known = {values.tobytes(): replayed}
+        return replace(part, profile=profile, attempt=attempt, outputs=replayed.outputs, known=known)
     return replace(part, attempt=_tighten(ATTEMPTS[0], part.inputs))
 
 

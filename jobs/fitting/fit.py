@@ -29,12 +29,14 @@ from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .agreement import find_agreeing, find_best_start
 from .early_stop import EarlyStopping, Rivals
+from .evaluations import Journal
 from .fit_error import with_fit_error
 from .inputs import fitted_overrides
-from .objective import Objective, make_objective
+from .last_objective import make_objective_once
+from .objective import Objective
 from .refused import require_used
 from .residuals import Residuals
-from .search import Journal, Search
+from .search import Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
 from .step_errors import compare_parts, make_held_out
 from .uncertain_state import describe_unfitted_state, with_added_state
@@ -97,12 +99,12 @@ def run_start(
             solution (``no_solution``).
     """
     require_used(settings)
-    objective = make_objective(samples, settings, measured_celsius)
+    objective = make_objective_once(samples, settings, measured_celsius)
     in_units = objective.settings
-    parameters = in_units.parameters
     search = Search(objective, in_units, journal, EarlyStopping(in_units, rivals))
+    search.begin_coarse()
     defaults = objective.inputs.default_values()
-    inside = np.clip(to_scaled(parameters, defaults), LEAST_UNIT, MOST_UNIT)
+    inside = np.clip(to_scaled(in_units.parameters, defaults), LEAST_UNIT, MOST_UNIT)
     start_settings = in_units
     if former is not None and start == NESTED_START:
         start_settings = start_from_smaller(former, in_units)
@@ -113,15 +115,15 @@ def run_start(
     if not first_residuals.reason:
         _require_effect(in_units, first_residuals.all_slopes_mv)
     point, message = _search_within_range(search, first, inside)
-    values = from_scaled(parameters, point)
+    values = from_scaled(in_units.parameters, point)
     return StartResult(
         settings=with_added_state(settings, in_units),
         start=start,
         seed=settings.seed,
-        first_values=tuple(float(v) for v in from_scaled(parameters, first)),
+        first_values=tuple(float(v) for v in from_scaled(in_units.parameters, first)),
         values=tuple(float(v) for v in values),
         rmse_first_mv=first_residuals.rmse_mv,
-        rmse_mv=_final_rmse_mv(search.objective, values),
+        rmse_mv=_final_rmse_mv(search, point),
         evaluations=search.evaluations,
         message=message,
         cost=search.best.cost,
@@ -171,14 +173,17 @@ def _search_from_wall(search: Search, point: Floats, message: str, inside: Float
     return again, f"{words.rstrip('.')}; it had begun again, away from the edge of the model's range"
 
 
-def _final_rmse_mv(objective: Objective, values: Floats) -> float:
-    """RMSE in mV at the values that a start ended with.
+def _final_rmse_mv(search: Search, point: Floats) -> float:
+    """RMSE in mV at the point that a start ended at, from 0 to 1, shape (parameters,).
 
     Raises:
         JobError: the model has no solution there (``no_solution``).
     """
+    settled = search.settled
+    if settled is not None and settled.residuals is not None and np.array_equal(settled.unit, point):
+        return settled.residuals.rmse_mv
     try:
-        return objective.rmse_mv(values)
+        return search.objective.rmse_mv(from_scaled(search.settings.parameters, point))
     except JobError as error:
         reason = f"the start ended where the model has no solution ({error}); narrow the bounds"
         raise JobError(reason, "no_solution") from error
@@ -218,7 +223,7 @@ def combine_starts(
     """
     if not starts:
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
-    objective = make_objective(samples, settings, measured_celsius)
+    objective = make_objective_once(samples, settings, measured_celsius)
     in_units = objective.settings
     settings = with_added_state(settings, in_units)
     best = find_best_start(starts, Search(objective, in_units))
@@ -228,6 +233,7 @@ def combine_starts(
     residuals = objective.residuals(values)
     unit = to_scaled(in_units.parameters, values)
     search = Search(objective, in_units)
+    search.adopt(unit, residuals)
     search.weigh_priors(residuals)
     errors = estimate_errors(objective, search, unit, residuals)
     noise_mv = objective.noise_mv()

@@ -55,7 +55,7 @@ def estimate_fit_error(objective: Objective, values: Floats, cleaned: CleanResul
     """
     problems = [part.make_problem(values) for part in objective.parts]
     try:
-        replays = [solve_attempt(part.attempt, one) for part, one in zip(objective.parts, problems, strict=True)]
+        replays = [part.replay(one, values) for part, one in zip(objective.parts, problems, strict=True)]
     except JobError:
         return {"numerical_error_rmse_mv": None, "compression_rmse_mv": None, "charge_uncertainty_mv": None}
     solved = list(zip(objective.parts, problems, replays, strict=True))

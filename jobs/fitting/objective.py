@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -9,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from ...data.arrays import Floats, Indices, Mask
-from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.step_selection import StepSelection
@@ -46,7 +46,7 @@ from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
 from .surface_temperature import NO_CHANNEL, TemperatureChannel, temperature_channels
 from .uncertain_state import fit_uncertain_state
-from .weights import sample_weights, selection_factor
+from .weights import sample_weights, selection_factor, used_samples
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 """Residual in mV of every sample where the model has no solution: finite, and larger than with any solution."""
@@ -68,6 +68,8 @@ class ObjectivePart:
         moving: names of the model's inputs by which the voltage is differentiated.
         temperature: the measured surface temperature that counts, too.
         penalty: the samples whose range is watched, since their errors do not count.
+        careful: the way to solve where ``attempt`` fails; ``None`` = the model has no solution there.
+        known: replays that have enough outputs, by the bytes of their parameter values.
     """
 
     name: str
@@ -80,12 +82,17 @@ class ObjectivePart:
     moving: tuple[str, ...] = ()
     temperature: TemperatureChannel = NO_CHANNEL
     penalty: RangePenalty = NO_PENALTY
+    careful: Attempt | None = None
+    known: Mapping[bytes, Replayed] = field(default_factory=dict)
 
-    def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
-        """Compute the residuals of this stretch, as :meth:`Objective.residuals` does."""
+    def residuals(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
+        """Compute the residuals as :meth:`Objective.residuals` does; ``checked`` is that of :meth:`solve`."""
         try:
-            return self.solve(values, slopes=slopes)
+            return self.solve(values, slopes=slopes, checked=checked)
         except JobError as error:
+            if self.careful is not None:
+                careful = replace(self, attempt=self.careful, careful=None)
+                return careful.residuals(values, slopes=slopes, checked=checked)
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
             temperature = self.temperature.flat(NO_SOLUTION_MV, flat.shape[1])
@@ -95,11 +102,24 @@ class ObjectivePart:
     def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
         """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
         try:
-            outputs = solve_attempt(self.attempt, self.make_problem(values, refine=True)).outputs
+            replayed = solve_attempt(self.attempt, self.make_problem(values, refine=True))
         except JobError:
             return self, False
+        outputs = replayed.outputs
         are_more = outputs is not None and (self.outputs is None or len(outputs) > len(self.outputs))
-        return replace(self, outputs=outputs), are_more
+        return replace(self, outputs=outputs, known={**self.known, values.tobytes(): replayed}), are_more
+
+    def replay(self, problem: ReplayProblem, values: Floats) -> Replayed:
+        """Solve a problem of :meth:`make_problem`, unless its replay is known.
+
+        Args:
+            values: of the problem, shape (parameters,).
+
+        Raises:
+            JobError: the model has no solution there.
+        """
+        known = None if problem.slopes else self.known.get(values.tobytes())
+        return known or solve_attempt(self.attempt, problem)
 
     def make_problem(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> ReplayProblem:
         """Make the replay to solve at some parameter values.
@@ -133,7 +153,7 @@ class ObjectivePart:
             JobError: the model has no solution there.
         """
         problem = self.make_problem(values, slopes=slopes, refine=checked)
-        replayed = solve_attempt(self.attempt, problem)
+        replayed = self.replay(problem, values)
         if checked:
             check_range(replayed)
             check_charge(problem, replayed)
@@ -279,6 +299,13 @@ class Objective:
         """
         return self._joined([part.residuals(values, slopes=slopes) for part in self.parts])
 
+    def settled_residuals(self, values: Floats) -> Residuals:
+        """Compute the errors at some parameter values without slopes, with the outputs that the voltage needs there.
+
+        They are those of :meth:`checked_residuals`, but ``NO_SOLUTION_MV`` where that raises an error.
+        """
+        return self._joined([part.residuals(values, slopes=False, checked=True) for part in self.parts])
+
     def rmse_mv(self, values: Floats) -> float:
         """Compute the RMSE in mV at the used samples, without weights.
 
@@ -313,9 +340,24 @@ class Objective:
     def tighten(self, factor: float) -> Objective:
         """Return the objective with the solver's tolerances multiplied by a factor."""
         parts = tuple(
-            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter)) for part in self.parts
+            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter), known={})
+            for part in self.parts
         )
         return replace(self, parts=parts)
+
+    def loosen(self, factor: float, loosest: float) -> Objective:
+        """Return the objective with looser tolerances, for the way to a minimum; where they fail, these ones are used.
+
+        Args:
+            factor: of the solver's tolerances.
+            loosest: most that ``Attempt.tighter`` is raised to.
+        """
+        parts = []
+        for part in self.parts:
+            tighter = max(part.attempt.tighter, min(factor * part.attempt.tighter, loosest))
+            attempt = replace(part.attempt, tighter=tighter)
+            parts.append(replace(part, attempt=attempt, careful=part.attempt, known={}))
+        return replace(self, parts=tuple(parts))
 
     def _joined(self, residuals: list[Residuals]) -> Residuals:
         """Join the residuals of all stretches, in order."""
@@ -366,7 +408,7 @@ def make_objective(
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
     refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
-    used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
+    used = used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
     factor = selection_factor(cell_record, stretches, used, settings)
     weights = sample_weights(record, used, settings.objective, capacity, factor)
     channels, temperature_weights = temperature_channels(stretches, record, used, weights, case, settings.objective)
@@ -390,25 +432,3 @@ def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...
         names |= part.inputs.moving_inputs()
     moving = tuple(sorted(names))
     return tuple(replace(part, moving=moving) for part in parts)
-
-
-def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...], compared: Mask) -> Mask:
-    """Choose the samples that count: with a measured voltage, in these cycles and the objective's step types.
-
-    Args:
-        compared: samples that are selected, and not only solved, shape (samples,).
-    """
-    used: Mask = np.isfinite(record.voltage_volt) & compared
-    if cycles:
-        used &= np.isin(record.cycle_count, cycles)
-    if settings.objective.step_types:
-        wanted = [STEP_TYPES.index(name) for name in settings.objective.step_types]
-        used &= record.step_type is not None and np.isin(record.step_type, wanted)
-    if not used.any():
-        reason = "no sample of the chosen cycles and step types has a measured voltage"
-        if settings.objective.step_types and record.step_type is not None:
-            codes = np.unique(record.step_type[compared])
-            present = [STEP_TYPES[code] for code in codes if 0 <= code < len(STEP_TYPES)]
-            reason += f"; the record has {', '.join(present) or 'no steps'} there"
-        raise JobError(reason, "no_voltage")
-    return used

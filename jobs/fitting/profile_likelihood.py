@@ -17,9 +17,10 @@ from scipy.optimize import least_squares
 from ...data.arrays import Floats, Mask
 from ...data.fit_settings import FitObjective, FitSettings
 from ...data.results.fitting import FitResult, ProfileEnd, ProfilePoint, ProfileResult
+from .evaluations import Exhausted, Journal
 from .fit import estimate_errors
 from .objective import make_objective
-from .search import Exhausted, Journal, Search
+from .search import Search
 from .starts import from_scaled, to_scaled
 
 BETTER_OPTIMUM_SHARE: Final = 0.1

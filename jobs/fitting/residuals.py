@@ -82,6 +82,15 @@ class Residuals:
             return None
         return float(np.sqrt(np.mean(kelvin**2)))
 
+    def with_slopes_of(self, other: Residuals) -> Residuals:
+        """Return these errors with the slopes of another evaluation of the same rows."""
+        return replace(
+            self,
+            slopes_mv=other.slopes_mv,
+            temperature=replace(self.temperature, slopes_mv=other.temperature.slopes_mv),
+            outside=replace(self.outside, slopes_mv=other.outside.slopes_mv),
+        )
+
     @property
     def all_error_mv(self) -> Floats:
         """All rows that the search minimises, mV: of the voltage, of the temperature, then penalties, shape (rows,)."""

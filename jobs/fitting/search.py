@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, Stopped
+from .coarse_search import LOOSER, LOOSEST, search_coarsely
 from .cost_scale import CostScale, estimate_cost_scale
 from .early_stop import EarlyStopping, StoppedEarly
+from .evaluations import Best, Exhausted, Journal, LeftRange
 from .loss import RowLoss
 from .objective import Objective
 from .residuals import Residuals
@@ -44,51 +46,11 @@ WALL_SHARE: Final = 0.05
 """Gain that a linear model promises, as a share of the cost, from which a search that ended has not come to a minimum.
 Chosen: at minima it is below 1e-4, and at the edge of the range 0.2 and more."""
 
+FAILED: Final = "stopped where the model has no solution."
+"""Why a search ends where the solver fails."""
+
 LEAST_PRIOR_MV: Final = 0.5
 """Least standard deviation of the voltage in mV that a prior is weighed against."""
-
-
-class Journal(Protocol):
-    """Record of a start's evaluations, so that a start that was killed continues from its last one."""
-
-    def recall(self, number: int, values: tuple[float, ...]) -> tuple[Floats, Floats, str] | None:
-        """Return errors, slopes and reason of an evaluation, if it was recorded at exactly these values.
-
-        Args:
-            number: of the evaluation, from 1.
-            values: in the parameters' units.
-        """
-
-    def note(self, evaluation: Evaluation, error_mv: Floats, slopes_mv: Floats) -> None:
-        """Append an evaluation."""
-
-
-class Exhausted(Exception):  # noqa: N818 - ends a search, which is no error
-    """A start has used all of its evaluations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The best point of a search so far.
-
-    Args:
-        cost: mV2, with the loss and the priors.
-        unit: from 0 to 1, shape (parameters,).
-        residuals: there; ``None`` = nothing is evaluated yet.
-    """
-
-    cost: float
-    unit: Floats
-    residuals: Residuals | None = None
-
-    @property
-    def is_without_solution(self) -> bool:
-        """Whether the model has no solution there."""
-        return self.residuals is not None and bool(self.residuals.reason)
-
-    def data_cost(self, search: Search) -> float | None:
-        """Return the cost in mV2 without priors; ``None`` = nothing is evaluated yet."""
-        return None if self.residuals is None else search.data_cost(self.residuals)
 
 
 class Search:
@@ -120,12 +82,46 @@ class Search:
         self._last: tuple[bool, Floats, Residuals] | None = None
         self._early_stopping = early_stopping
         self._running = False
+        self._fine: Objective | None = None  # while the objective has coarse tolerances, the fit's own
+        self._lender: Residuals | None = None  # whose slopes an evaluation takes over
+        self.settled: Best | None = None  # the minimum that a search came to with enough outputs
         self.stopped: Stopped = ""
         self.converged = False
         self.evaluations = 0
         self.best = Best(np.inf, np.zeros(len(settings.parameters)))
         self._left_range = False  # at any point so far
         self._possible = self.best  # the best point at which the model keeps to its range
+
+    def begin_coarse(self) -> None:
+        """Use coarse tolerances until the first search is near its minimum, where that is of use."""
+        is_differenced = any(part.inputs.mesh_places for part in self.objective.parts)
+        if self.settings.method == "least_squares" and not is_differenced:
+            self._fine = self.objective
+            self.objective = self._fine.loosen(LOOSER, LOOSEST)
+
+    def end_coarse(self) -> None:
+        """Use the fit's own tolerances from now on; the best point so far has no cost until it is evaluated again."""
+        if self._fine is not None:
+            self.objective, self._fine = self._fine, None
+            self.forget_costs(self.best)
+
+    def forget_costs(self, point: Best) -> None:
+        """Let the next evaluation be the best one, since the cost is another function now; until then it is a point."""
+        self._last = None
+        self.best = replace(point, cost=np.inf)
+
+    def adopt(self, unit: Floats, residuals: Residuals) -> None:
+        """Take over an evaluation of the objective, so that it is not repeated.
+
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there, with slopes.
+        """
+        self._last = (True, np.clip(unit, 0.0, 1.0), residuals)
+
+    def lend_slopes(self, lender: Residuals | None) -> None:
+        """Evaluate with enough outputs at each point from now on, and with these slopes; ``None`` = as before."""
+        self._lender = lender
 
     def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
         """Find a point at which the model has a solution: the first one, or one nearer to the default point.
@@ -166,7 +162,7 @@ class Search:
             if residuals.reason:
                 outside = middle
             else:
-                inside = Best(self._cost(middle, residuals), middle, residuals)
+                inside = Best(self.cost(middle, residuals), middle, residuals)
         if inside.cost > (1.0 + most_share) * self.best.cost:
             return None
         self.best = inside
@@ -186,9 +182,11 @@ class Search:
             self._running = True
             ended = self._settled(first)
         except Exhausted:
+            self._settle_best()
             words = "at the best point so far; it had not converged: raise max_evaluations"
             return self.best.unit, f"stopped after {self.evaluations} evaluations, {words}"
         except StoppedEarly as end:
+            self._settle_best()
             self.stopped = end.stopped
             return self.best.unit, str(end)
         self.converged = ended.converged
@@ -196,11 +194,21 @@ class Search:
 
     def _settled(self, first: Floats) -> Ended:
         """Search, and continue from there where the voltage at the end needs more outputs, or priors another weight."""
-        ended = SEARCH_METHODS[self.settings.method](self, first)
+        if self._fine is None:
+            ended = SEARCH_METHODS[self.settings.method](self, first)
+        else:
+            ended = search_coarsely(self, first)
+            if ended.converged and not self._prior_places:
+                return ended
+            if not ended.converged:
+                point = np.clip(ended.point, MARGIN, 1.0 - MARGIN)
+                if not self.residuals(point).all_slopes_mv.any():
+                    return replace(ended, point=point, message=FAILED)  # only the coarse solver has a solution there
+                ended = least_squares_search(self, point)
         settlings = 0
         for _ in range(SETTLINGS + PRIOR_SETTLINGS):
             before = self.best
-            are_more = settlings < SETTLINGS and self._refine_outputs(ended.point)
+            are_more = settlings < SETTLINGS and self.refine_outputs(ended.point)
             settlings += are_more
             is_other = self._weigh_priors_anew()
             if not are_more and not is_other:
@@ -217,13 +225,21 @@ class Search:
             return ended
         return replace(ended, message=f"{ended.message} The weight of the priors did not settle.", converged=False)
 
-    def _refine_outputs(self, point: Floats) -> bool:
+    def _settle_best(self) -> None:
+        """Give the best point its exact cost, if it only has that of coarse tolerances."""
+        unit = self.best.unit
+        self.end_coarse()
+        if np.isfinite(self.best.cost) or self.best.residuals is None:
+            return
+        residuals = self.objective.settled_residuals(from_scaled(self.settings.parameters, unit))
+        self.best = Best(self.cost(unit, residuals), unit, residuals)
+
+    def refine_outputs(self, point: Floats) -> bool:
         """Take the outputs that a point needs; tell whether they are more, and the cost another function."""
         values = from_scaled(self.settings.parameters, point)
         self.objective, are_more = self.objective.refine_outputs(values)
         if are_more:
-            self._last = None
-            self.best = Best(np.inf, point, self.best.residuals)
+            self.forget_costs(replace(self.best, unit=point))
         return are_more
 
     def _weigh_priors_anew(self) -> bool:
@@ -236,7 +252,7 @@ class Search:
             self.prior_mv = before
             return False
         if np.isfinite(self.best.cost):
-            self.best = replace(self.best, cost=self._cost(self.best.unit, self.best.residuals))
+            self.best = replace(self.best, cost=self.cost(self.best.unit, self.best.residuals))
         return True
 
     def weigh_priors(self, residuals: Residuals) -> None:
@@ -279,12 +295,14 @@ class Search:
         self.evaluations += 1
         residuals = self._evaluate(unit, slopes)
         self._last = (slopes, unit.copy(), residuals)
-        cost = self._cost(unit, residuals)
+        cost = self.cost(unit, residuals)
         if cost < self.best.cost:
             self.best = Best(cost, unit.copy(), residuals)
         self._left_range = self._left_range or bool(residuals.reason)
         if cost < self._possible.cost and not residuals.reason:
             self._possible = Best(cost, unit.copy(), residuals)
+        if residuals.reason and self._fine is not None and self._possible.residuals is not None:
+            raise LeftRange
         if self._early_stopping is not None and self._running:
             self._early_stopping.check(self.best.unit, self.best.cost)
         return residuals
@@ -302,18 +320,23 @@ class Search:
         """Recall an evaluation from the journal, or make and record it."""
         values = from_scaled(self.settings.parameters, unit)
         if self._journal is None:
-            return self.objective.residuals(values, slopes=slopes)
+            return self._solve(values, slopes)
         value_tuple = tuple(float(value) for value in values)
         recorded = self._journal.recall(self.evaluations, value_tuple)
         if recorded is not None:
             return self.objective.make_residuals(*recorded)
         began = time.perf_counter()
-        residuals = self.objective.residuals(values, slopes=slopes)
+        residuals = self._solve(values, slopes)
         seconds = time.perf_counter() - began
-        cost = self._cost(unit, residuals)
+        cost = self.cost(unit, residuals)
         evaluation = Evaluation(self.evaluations, value_tuple, cost, residuals.rmse_mv, seconds, residuals.reason)
         self._journal.note(evaluation, residuals.all_error_mv, residuals.all_slopes_mv)
         return residuals
+
+    def _solve(self, values: Floats, slopes: bool) -> Residuals:
+        if self._lender is None:
+            return self.objective.residuals(values, slopes=slopes)
+        return self.objective.settled_residuals(values).with_slopes_of(self._lender)
 
     def linearise(self, unit: Floats) -> tuple[Floats, Floats]:
         """Linearise the weighted residuals at a point, shape (parameters,), from 0 to 1; the loss is not in them.
@@ -338,7 +361,13 @@ class Search:
         """Compute the sum of the squares of the priors' deviations, each over its standard deviation."""
         return float(np.sum((self.prior_residuals(unit)[0] / self.prior_mv) ** 2))
 
-    def _cost(self, unit: Floats, residuals: Residuals) -> float:
+    def cost(self, unit: Floats, residuals: Residuals) -> float:
+        """Compute the cost of residuals at a point in mV2, with the loss and the priors.
+
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there.
+        """
         return self.loss.cost(self.weighted(unit, residuals))
 
     @property
@@ -391,8 +420,17 @@ class Search:
         """
         if residuals.reason:
             return False
-        rows, slopes = self.loss.linearise(self.weighted(unit, residuals), self.weighted_slopes(unit, residuals))
-        return promised_gain(unit, rows, slopes) < share * self._cost(unit, residuals)
+        rows, slopes = self.linearise_loss(unit, residuals)
+        return promised_gain(unit, rows, slopes) < share * self.cost(unit, residuals)
+
+    def linearise_loss(self, unit: Floats, residuals: Residuals) -> tuple[Floats, Floats]:
+        """Return rows and slopes whose linear least squares have the cost's gradient and curvature at a point.
+
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there, with slopes.
+        """
+        return self.loss.linearise(self.weighted(unit, residuals), self.weighted_slopes(unit, residuals))
 
     def is_at_wall(self) -> bool:
         """Tell whether the search ended at the steep edge of the range, no minimum: its steps became too small.
@@ -408,4 +446,4 @@ class Search:
 
     def cost_only(self, unit: Floats) -> float:
         """Compute the cost at a point, from 0 to 1, shape (parameters,), without slopes."""
-        return self._cost(unit, self.residuals(unit, slopes=False))
+        return self.cost(unit, self.residuals(unit, slopes=False))

@@ -14,10 +14,16 @@ from ...data.arrays import Floats
 from ...data.fit_settings import FitMethod
 
 if TYPE_CHECKING:
+    from .residuals import Residuals
     from .search import Search
+
+    IsEnd = Callable[[Floats, Residuals], bool]
 
 COST_TOLERANCE: Final = 1e-6
 """Share of the cost: a step with a smaller gain changes no parameter by a tenth of its standard error."""
+
+AT_MINIMUM: Final = f"the next step would lower the cost by less than {COST_TOLERANCE:g} of it"
+"""Why a search by least squares ends."""
 
 STEP_TOLERANCE: Final = 1e-4
 """Smallest step, on the scaled bounds."""
@@ -75,18 +81,23 @@ class Ended:
     converged: bool
 
 
-def least_squares_search(search: Search, first: Floats) -> Ended:
-    """Trust region reflective (Branch, Coleman and Li 1999) with the solver's own derivatives."""
+def least_squares_search(search: Search, first: Floats, is_end: IsEnd | None = None) -> Ended:
+    """Trust region reflective (Branch, Coleman and Li 1999) with the solver's own derivatives.
+
+    Args:
+        first: from 0 to 1, shape (parameters,).
+        is_end: whether the search ends at a point; ``None`` = where no step promises to lower the cost.
+    """
     try:
-        return _trust_region(search, first)
+        return _trust_region(search, first, is_end or search.is_minimum)
     except AtMinimum as reached:
-        return Ended(reached.unit, f"the next step would lower the cost by less than {COST_TOLERANCE:g} of it", True)
+        return Ended(reached.unit, AT_MINIMUM, True)
 
 
-def _trust_region(search: Search, first: Floats) -> Ended:
+def _trust_region(search: Search, first: Floats, is_end: IsEnd) -> Ended:
     def jacobian(unit: Floats) -> Floats:
         residuals = search.residuals(unit)
-        if search.is_minimum(unit, residuals):
+        if is_end(unit, residuals):
             raise AtMinimum(unit)  # saves the evaluation that would only confirm it
         return search.weighted_slopes(unit, residuals)
 

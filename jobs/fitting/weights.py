@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from ...data.arrays import Floats, Mask
-from ...data.columns import WINDOWS
+from ...data.columns import STEP_TYPES, WINDOWS
 from ...data.errors import JobError
 from ...data.fit_settings import FitObjective, FitSettings
 from ...data.selected_spans import spans_mask
@@ -120,3 +120,25 @@ def _discharge_ends(record: Record, used: Mask) -> Floats:
     last = places[np.diff(record.step_count[places], append=record.step_count[places[-1]] + 1) != 0]
     ends[last[record.current_ampere[last] < 0.0]] = 1.0
     return ends
+
+
+def used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...], compared: Mask) -> Mask:
+    """Choose the samples that count: with a measured voltage, in these cycles and the objective's step types.
+
+    Args:
+        compared: samples that are selected, and not only solved, shape (samples,).
+    """
+    used: Mask = np.isfinite(record.voltage_volt) & compared
+    if cycles:
+        used &= np.isin(record.cycle_count, cycles)
+    if settings.objective.step_types:
+        wanted = [STEP_TYPES.index(name) for name in settings.objective.step_types]
+        used &= record.step_type is not None and np.isin(record.step_type, wanted)
+    if not used.any():
+        reason = "no sample of the chosen cycles and step types has a measured voltage"
+        if settings.objective.step_types and record.step_type is not None:
+            codes = np.unique(record.step_type[compared])
+            present = [STEP_TYPES[code] for code in codes if 0 <= code < len(STEP_TYPES)]
+            reason += f"; the record has {', '.join(present) or 'no steps'} there"
+        raise JobError(reason, "no_voltage")
+    return used

@@ -13,7 +13,7 @@ from ...data.results.fitting import NESTED_LABEL, NESTED_START
 from ...data.results.receipt import JobKind, Status
 from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 8, "simulate": 7, "start": 7, "fit": 7, "profile": 3}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 8, "simulate": 7, "start": 8, "fit": 8, "profile": 3}
 """Part of each job's digest: raise a number when the same settings give another result."""
 
 CLEAN_LIMIT_SECOND: Final = 3600.0

@@ -13,7 +13,7 @@ from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, P
 from kilocell.data.step_selection import StepSelection, parse_select
 from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.fitting import fit
-from kilocell.jobs.fitting.search import Best
+from kilocell.jobs.fitting.evaluations import Best
 
 
 @pytest.mark.slow

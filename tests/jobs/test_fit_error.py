@@ -15,7 +15,7 @@ from kilocell.data.results.fitting import FitResult, FittedParameter
 from kilocell.data.settings import InitialState, Override, ParameterSetSettings
 from kilocell.jobs.fitting import fit_error
 from kilocell.jobs.fitting.fit_error import estimate_fit_error, with_fit_error
-from kilocell.jobs.fitting.objective import make_objective
+from kilocell.jobs.fitting.objective import ObjectivePart, make_objective
 from records import pulses
 
 POROSITY = "Negative electrode porosity"
@@ -54,7 +54,7 @@ def test_without_a_solution_the_parts_are_unknown(monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object) -> None:
         raise JobError("no solution")
 
-    monkeypatch.setattr(fit_error, "solve_attempt", refuse)
+    monkeypatch.setattr(ObjectivePart, "replay", refuse)
     objective = make_objective(pulses(), FIT, None)
     parts = estimate_fit_error(objective, objective.inputs.default_values(), CLEANED)
     assert set(parts.values()) == {None}
