@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data.parameter_files import content_digest
-from .journal import BEGUN
-from .layout import Store
+from .layout import BEGUN, Store
 
 TEMPORARY: Final = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")
 """Names of files that a process which was killed had not finished."""

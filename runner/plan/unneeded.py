@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...data.results.receipt import Receipt, SplitResult
-from ...parquet_store.journal import BEGUN
-from ...parquet_store.layout import Store, safe_name
+from ...parquet_store.layout import BEGUN, Store, holder_of, list_receipts, safe_name
 from ...parquet_store.read import read_receipt_head
 from ...parquet_store.written import (
     FOLDERS,
@@ -61,7 +60,7 @@ def find_unneeded(
     planned = {job.cell_id for job in jobs if job.kind != "split"}
     found = []
     named: set[Path] = set()
-    for path in sorted((store.root / "receipts").glob("*/*/*.json")):
+    for path in list_receipts(store.root):
         if path in needed:
             continue
         receipt = read_receipt_head(path)
@@ -108,11 +107,14 @@ def _paths_of(store: Store, receipt: Receipt) -> list[Path]:
     """Return the files of a job, its receipt last."""
     own = list(_own_paths(store, receipt.kind, receipt.cell_id, receipt.label))
     outputs = [store.root / output.path for output in receipt.outputs if not Path(output.path).is_absolute()]
-    return list(dict.fromkeys([*outputs, *own]))
+    path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
+    holder = holder_of(path)
+    last = path if holder is None or path.is_file() else holder
+    return [one for one in dict.fromkeys([*outputs, *own]) if one != last] + [last]
 
 
 def _own_paths(store: Store, kind: str, cell_id: str, label: str) -> Iterator[Path]:
-    """Yield the paths that a job may write to, its receipt last; the rows of a split depend on its digest."""
+    """Yield the paths that a job may write to; the rows of a split depend on its digest."""
     if kind == "clean":
         yield from (store.cleaned(cell_id), store.quarantine(cell_id))
     elif kind == "simulate":
@@ -122,7 +124,9 @@ def _own_paths(store: Store, kind: str, cell_id: str, label: str) -> Iterator[Pa
         yield from sorted(journal.with_suffix(".partial").glob("*.npz"))
         yield from (journal.with_suffix(BEGUN), journal)
     receipt = store.receipt(kind, cell_id, label)
-    yield from (store.log(kind, cell_id, label), receipt.with_suffix(BEGUN), receipt)
+    # Earlier versions noted beside the receipt that a job has begun.
+    begun = (store.begun(kind, cell_id, label), receipt.with_suffix(BEGUN))
+    yield from (store.log(kind, cell_id, label), *begun, receipt)
 
 
 def _orphans(store: Store, keep_parameter_sets: bool, claimed: Collection[Path]) -> Iterator[Path]:
