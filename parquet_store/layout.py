@@ -4,7 +4,8 @@
 
     STORE/
       catalog.sqlite                      everything except the time series
-      raw/SPLIT/CELL/part-000.parquet     rows of one cell from a raw file with several cells
+      raw/SPLIT/part-00000.parquet        rows of a raw file with several cells, one cell after the other
+      raw/SPLIT/cells.json                which rows of which part are those of a cell
       raw/SPLIT.ranges.json               the ranges in which a long file is split in parallel
       cleaned/CELL.parquet                cleaned samples, one partition for each cell
       quarantine/CELL.parquet             quarantined rows, if there are any
@@ -115,13 +116,21 @@ class Store:
         return self.root / "fits.toml"
 
     def raw(self, split_digest: str, cell_id: str) -> Path:
-        """Return the folder with the raw rows of one cell from a file with several cells.
+        """Return the folder in which earlier versions wrote the raw rows of one cell from a file with several cells.
 
         Args:
             split_digest: digest of the split job.
             cell_id: the cell.
         """
         return self.root / "raw" / split_digest[:16] / safe_name(cell_id)
+
+    def raw_part(self, split_digest: str, number: int) -> Path:
+        """Return the path of raw rows of several cells; ``number`` counts the files of the split job from 0."""
+        return self.root / "raw" / split_digest[:16] / f"part-{number:05d}.parquet"
+
+    def raw_index(self, split_digest: str) -> Path:
+        """Return the path of the file that says in which rows of which part each cell is."""
+        return self.root / "raw" / split_digest[:16] / "cells.json"
 
     def ranges(self, split_digest: str) -> Path:
         """Return the path of the file with the ranges in which a long raw file is split.

@@ -20,6 +20,7 @@ from ..data.results.receipt import RangesFile
 from ..data.settings import FileRange
 from .layout import Store
 from .parquet_file import open_parquet, read_columns
+from .split_rows import find_rows, read_rows
 from .receipts import is_valid as is_valid
 from .receipts import read_all_receipts as read_all_receipts
 from .receipts import read_receipt as read_receipt
@@ -157,16 +158,16 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
     tables: list[pd.DataFrame] = []
     count = 0
     for digest in split_digests:
-        parts = sorted(store.raw(digest, cell_id).glob("part-*.parquet"))
-        if not parts:
+        ranges = find_rows(store, digest, cell_id)
+        if not ranges:
             raise StoreError(
-                f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}. Run `kilocell run` again."
+                f"cell {cell_id!r} has no raw rows in {store.raw_index(digest).parent}. Run `kilocell run` again."
             )
-        for part in parts:
-            with open_parquet(part, f"cell {cell_id!r} has no raw rows") as file:
-                count += file.metadata.num_rows
+        for part in ranges:
+            with open_parquet(part.path, f"cell {cell_id!r} has no raw rows") as file:
+                count += file.metadata.num_rows if part.rows is None else part.rows
                 check_rows(f"cell {cell_id!r}", count * ROW_BYTES)
-                tables.append(file.read().to_pandas(ignore_metadata=True))
+                tables.append(read_rows(file, part).to_pandas(ignore_metadata=True))
     rows = pd.concat(tables, ignore_index=True)
     for name in set(c.RAW_COLUMNS).difference(rows.columns):
         rows[name] = pd.array([""] * len(rows), dtype="str") if c.RAW_COLUMNS[name] == "str" else np.nan

@@ -135,26 +135,75 @@ def write_with_receipt(store: Store, file: Unwritten, receipt: Receipt) -> None:
 
 
 def _write(store: Store, file: Unwritten, receipt: Receipt | None) -> OutputFile:
-    table = _to_table(file.columns)
-    rows = table.num_rows
-    for place, (name, text) in enumerate(file.identity.items()):
-        table = table.add_column(place, name, _constant(text, rows))
-    texts = {**file.metadata, **file.identity}
-    added = {key.encode(): value.encode("utf-8", "surrogatepass") for key, value in texts.items()}
-    added[LAYOUT] = layout_checksum(table.schema, _row_groups(rows, file.columns.get(c.CYCLE_COUNT)))
-    table = table.replace_schema_metadata(added)
+    table = to_table(file.columns, file.identity)
+    metadata = {**file.metadata, **file.identity}
+    cycles = file.columns.get(c.CYCLE_COUNT)
+    groups = [table.slice(first, ROW_GROUP_ROWS) for first in range(0, max(len(table), 1), ROW_GROUP_ROWS)]
+    return write_table_file(store, TableFile(file.path, metadata, tuple(groups), cycles), receipt)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableFile:
+    """A Parquet file, by its row groups.
+
+    Args:
+        path: a path in the store.
+        metadata: texts for the file's metadata.
+        groups: at least one table.
+        cycles: ``cycle_count`` of each row, shape (n,), if the tables have it.
+    """
+
+    path: Path
+    metadata: Mapping[str, str]
+    groups: tuple[pa.Table, ...]
+    cycles: Any | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(map(len, self.groups))
+
+    @property
+    def layout(self) -> bytes:
+        """The checksum of columns and row groups."""
+        return layout_checksum(self.groups[0].schema, self._describe_groups())
+
+    def _describe_groups(self) -> Iterator[tuple[int, int | None, int | None]]:
+        """Yield rows, smallest and largest ``cycle_count`` of each row group."""
+        first = 0
+        for group in self.groups:
+            part = np.asarray([] if self.cycles is None else self.cycles[first : first + len(group)])
+            if len(part):
+                yield len(group), part.min().item(), part.max().item()
+            else:
+                yield len(group), None, None
+            first += len(group)
+
+
+def write_table_file(store: Store, file: TableFile, receipt: Receipt | None = None) -> OutputFile:
+    """Write a Parquet file as :func:`write_columns` does.
+
+    Args:
+        receipt: that is written into the file; ``None`` = none.
+    """
+    added = {key.encode(): value.encode("utf-8", "surrogatepass") for key, value in file.metadata.items()}
+    added[LAYOUT] = file.layout
+    schema = file.groups[0].schema.with_metadata(added)
     written: list[tuple[int, str]] = []
 
     def write(temporary: Path) -> None:
-        with pa.OSFile(str(temporary), "wb") as sink, _writer(sink, table) as writer:
-            writer.write_table(table, ROW_GROUP_ROWS)
+        with pa.OSFile(str(temporary), "wb") as sink, _writer(sink, schema, file.rows) as writer:
+            for group in file.groups:
+                writer.write_table(group, ROW_GROUP_ROWS)
             if receipt is not None:
                 # Here, and not with the other texts: of these, Arrow keeps a second copy for itself.
                 head = to_json(replace(receipt, result=None))
                 writer.add_key_value_metadata({embedded.KEY: embedded.render(head, to_json(receipt.result))})
         found = pq.read_metadata(temporary).num_rows
-        if found != rows:
-            raise OSError(f"{file.path} has {found} rows, but {rows} were written. Check the disk, then run again.")
+        if found != file.rows:
+            raise OSError(
+                f"{file.path} has {found} rows, but {file.rows} were written. Check the disk, then run again."
+            )
         if receipt is None:
             written.append((temporary.stat().st_size, file_digest(temporary)))
         else:
@@ -164,23 +213,23 @@ def _write(store: Store, file: Unwritten, receipt: Receipt | None) -> OutputFile
     return OutputFile(store.relative(file.path), *written[0])
 
 
-def _writer(sink: pa.NativeFile, table: pa.Table) -> pq.ParquetWriter:
-    """Return what writes a table to a file, with the encodings and statistics of its columns."""
-    is_short = table.num_rows <= FEW_ROWS
+def _writer(sink: pa.NativeFile, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
+    """Return what writes tables to a file, with the encodings and statistics of its columns."""
+    is_short = rows <= FEW_ROWS
     encodings: dict[str, str] = {}
     repeating: list[str] = []
-    for field in table.schema:
+    for field in schema:
         if field.name in ENCODINGS:
             encodings[field.name] = ENCODINGS[field.name]
         elif is_short or not pa.types.is_floating(field.type):
             repeating.append(field.name)
         elif field.name not in c.PARTITION_COLUMNS and field.name not in c.RAW_COLUMNS:
             encodings[field.name] = COMPUTED_ENCODING
-    statistics: Any = [name for name in STATISTICS if name in table.column_names]
+    statistics: Any = [name for name in STATISTICS if name in schema.names]
     dictionaries: Any = repeating
     return pq.ParquetWriter(
         sink,
-        table.schema,
+        schema,
         compression="none" if is_short else "zstd",
         use_dictionary=dictionaries,
         column_encoding=encodings,
@@ -189,33 +238,26 @@ def _writer(sink: pa.NativeFile, table: pa.Table) -> pq.ParquetWriter:
     )
 
 
-def _to_table(columns: Mapping[str, Any]) -> pa.Table:
-    """Return columns as Arrow has them; a missing number (NaN) becomes null."""
-    if not all(_is_plain(column.dtype) for column in columns.values()):
+def to_table(columns: Mapping[str, Any], identity: Mapping[str, str]) -> pa.Table:
+    """Return columns as Arrow has them; a missing number (NaN) becomes null.
+
+    Args:
+        columns: arrays of NumPy or pandas by name, of one length.
+        identity: texts by name, for columns before the others.
+    """
+    if all(_is_plain(column.dtype) for column in columns.values()):
+        table = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
+    else:
         frame = pd.DataFrame(dict(columns), copy=False)
-        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
-    return pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+    for place, (name, text) in enumerate(identity.items()):
+        table = table.add_column(place, name, _constant(text, len(table)))
+    return table
 
 
 def _is_plain(kind: Any) -> bool:
     """Tell whether Arrow has only one way to take a column of this type."""
     return isinstance(kind, (pd.StringDtype, pd.CategoricalDtype)) or kind.kind in "fiub"
-
-
-def _row_groups(rows: int, cycles: Any | None) -> Iterator[tuple[int, int | None, int | None]]:
-    """Yield rows, smallest and largest ``cycle_count`` of each row group that a table will have.
-
-    Args:
-        rows: of the table.
-        cycles: the ``cycle_count`` of each row, if the table has it.
-    """
-    for first in range(0, max(rows, 1), ROW_GROUP_ROWS):
-        group_rows = min(ROW_GROUP_ROWS, rows - first)
-        if cycles is None or not group_rows:
-            yield group_rows, None, None
-        else:
-            part = np.asarray(cycles[first : first + group_rows])
-            yield group_rows, part.min().item(), part.max().item()
 
 
 def _constant(text: str, rows: int) -> pa.DictionaryArray:

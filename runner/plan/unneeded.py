@@ -17,7 +17,9 @@ from ...parquet_store.written import (
     RANGES,
     TEMPORARY,
     is_begun_note,
+    is_index_of_rows,
     is_inside,
+    is_shared_part,
     is_output,
     is_parameter_set_copy,
 )
@@ -72,6 +74,8 @@ def find_unneeded(
             found.append(_group(store, receipt.kind, receipt.cell_id, receipt.label, paths))
     kept_names = {safe_name(cell_id) for cell_id in kept_cells}
     orphans = [path for path in _orphans(store, bool(kept_cells), needed | named) if not _is_of(path, kept_names)]
+    if kept_cells:  # it is not known whose rows are in them
+        orphans = [path for path in orphans if not is_shared_part(store, path) and not is_index_of_rows(store, path)]
     if orphans:
         found.append(_group(store, ORPHANS, "", "", orphans))
     return [one for one in found if one.paths]
@@ -98,7 +102,10 @@ def _needed_paths(store: Store, jobs: Iterable[Job], sources: Iterable[ScannedSo
     for job in jobs:
         yield from _own_paths(store, job.kind, job.cell_id, job.label)
         if job.kind == "split":
-            yield from (store.root / "raw" / job.digest[:16]).glob("*/part-*.parquet")
+            index = store.raw_index(job.digest)
+            yield index
+            yield from index.parent.glob("part-*.parquet")
+            yield from index.parent.glob("*/part-*.parquet")
         if isinstance(job.work, ModelWork) and job.work.settings.parameter_set.file_digest:
             yield store.parameter_set(job.work.settings.parameter_set.file_digest)
 
@@ -148,7 +155,7 @@ def _is_ours(store: Store, path: Path, folder: str) -> bool:
         return True
     if folder == "parameter_sets":
         return is_parameter_set_copy(path)
-    if folder == "raw" and RANGES.fullmatch(path.name):
+    if folder == "raw" and (RANGES.fullmatch(path.name) or is_index_of_rows(store, path)):
         return True
     return path.suffix == ".parquet" and is_output(store, path)
 

@@ -21,7 +21,8 @@ from ...data.settings import SimulateSettings, SourceFile
 from ...data.step_selection import StepSelection
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
-from ...parquet_store.write import Unwritten, write_columns, write_frame
+from ...parquet_store.split_rows import SplitRowsWriter
+from ...parquet_store.write import Unwritten, write_columns
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
 from .fit_check import check_against_fit
 from .inputs import load_cell, read_fit_result
@@ -29,7 +30,7 @@ from .time_limits import limited
 
 
 def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
-    """Split a raw file, or a part of it, into one folder of tables per cell.
+    """Split a raw file, or a part of it, into tables from which each cell is read alone.
 
     Returns:
         The number of rows of each cell, and the files written.
@@ -41,17 +42,13 @@ def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult,
     if work.problem:
         raise ReadError(work.problem)
     _check_unchanged(work.file, work.mtime_ns)
-    parts: dict[str, int] = {}
     rows: dict[str, int] = {}
-    outputs = []
+    writer = SplitRowsWriter(store, job.digest)
     for cell_id, table in read_by_cell(Path(work.file.path), work.file.settings, part=work.part):
-        part = parts.get(cell_id, 0)
-        target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
-        outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
-        parts[cell_id] = part + 1
+        writer.add(cell_id, table)
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
     is_whole = work.part is None
-    return SplitResult(work.file, tuple(rows.items()), is_whole), tuple(outputs)
+    return SplitResult(work.file, tuple(rows.items()), is_whole), writer.close()
 
 
 def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile | Unwritten, ...]]:
