@@ -7,7 +7,8 @@ passes over it; kilocell finds it in the last bytes of the file, without pyarrow
 
 ``BYTES`` is the size of the file and ``DIGEST`` the SHA-256 of all its bytes, in which the digits of checksum and digest
 count as zeros. ``CHECKSUM`` is the CRC-32 of ``BYTES`` and of the text from ``DIGEST`` on. ``HEAD`` is the receipt
-as JSON, but for the result of the job, and ``RESULT`` the JSON of that, compressed: a plan reads the head alone.
+as JSON, but for the result of the job, and ``RESULT`` the JSON of that, compressed with the texts of
+``receipt_words.py``: a plan reads the head alone.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from .receipt_words import WORDS_1
+
 KEY: Final = b"receipt"
 """Key of the receipt in the metadata of a file."""
 
 BEGIN: Final = b"\x02kilocell receipt 1 "
 END: Final = b" kilocell receipt\x03"
-"""Marks. JSON has no bytes below 32 in its texts, and the compressed result is in base 85."""
+"""Marks. JSON has no bytes below 32 in its texts, and the compressed result is in base 64."""
 
 _BYTES_DIGITS: Final = 15
 _CHECKSUM: Final = slice(_BYTES_DIGITS + 1, _BYTES_DIGITS + 9)
@@ -64,7 +67,7 @@ class Embedded:
             ValueError: it cannot be decompressed.
         """
         try:
-            return zlib.decompress(base64.b85decode(self.result))
+            return zlib.decompressobj(zdict=WORDS_1).decompress(base64.b64decode(self.result))
         except zlib.error as error:
             raise ValueError(str(error)) from error
 
@@ -77,7 +80,9 @@ def render(head: str, result: str) -> bytes:
         result: JSON of the result.
     """
     header = b"%s %s %s " % (b"0" * _BYTES_DIGITS, b"0" * 8, b"0" * 64)
-    packed = base64.b85encode(zlib.compress(result.encode("utf-8", "surrogatepass"), 6))
+    compressor = zlib.compressobj(zdict=WORDS_1)
+    packed = compressor.compress(result.encode("utf-8", "surrogatepass")) + compressor.flush()
+    packed = base64.b64encode(packed)
     return BEGIN + header + head.encode("utf-8", "surrogatepass") + b"\n" + packed + END
 
 

@@ -230,12 +230,21 @@ def _writer(sink: pa.NativeFile, schema: pa.Schema, rows: int) -> pq.ParquetWrit
     return pq.ParquetWriter(
         sink,
         schema,
-        compression="none" if is_short else "zstd",
+        compression=_compression(schema, rows),
         use_dictionary=dictionaries,
         column_encoding=encodings,
         write_statistics=statistics,
         write_page_checksum=True,
     )
+
+
+def _compression(schema: pa.Schema, rows: int) -> dict[str, str]:
+    """Return how each column is compressed: not at all where dictionaries make it short already, as in most files."""
+    compressed = {
+        field.name: rows > FEW_ROWS and (rows > ROW_GROUP_ROWS or pa.types.is_floating(field.type))
+        for field in schema
+    }
+    return {name: "zstd" if is_compressed else "none" for name, is_compressed in compressed.items()}
 
 
 def to_table(columns: Mapping[str, Any], identity: Mapping[str, str]) -> pa.Table:
