@@ -86,26 +86,26 @@ def render(head: str, result: str) -> bytes:
     return BEGIN + header + head.encode("utf-8", "surrogatepass") + b"\n" + packed + END
 
 
-def seal(path: Path) -> tuple[int, str]:
+def seal(path: Path, rendered: bytes) -> tuple[int, str]:
     """Fill in size, digest and checksum of a file that has just been written, and return size and digest.
 
     Args:
-        path: of the file, which has the text of :func:`render` in its metadata.
+        path: of the file.
+        rendered: the text of :func:`render` that is in its metadata.
 
     Raises:
-        OSError: the file does not have it.
+        OSError: it is not there.
     """
     with path.open("r+b") as handle:
         size = os.fstat(handle.fileno()).st_size
         tail = _read_end(handle.fileno(), size)
-        end = tail.rfind(END)
-        start = tail.rfind(BEGIN, 0, max(end, 0)) + len(BEGIN)
-        if start < len(BEGIN):
+        begin = tail.rfind(rendered)
+        if begin < 0:
             raise OSError(f"{path} was written without its receipt. Check the disk, then run again.")
-        place = size - len(tail) + start
+        place = size - len(tail) + begin + len(BEGIN)
         os.pwrite(handle.fileno(), b"%0*d" % (_BYTES_DIGITS, size), place)
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        text = b"%0*d" % (_BYTES_DIGITS, size) + tail[start + _BYTES_DIGITS : end]
+        text = b"%0*d" % (_BYTES_DIGITS, size) + rendered[len(BEGIN) + _BYTES_DIGITS : -len(END)]
         text = text[: _DIGEST.start] + digest.encode() + text[_DIGEST.stop :]
         os.pwrite(handle.fileno(), _checksum(text) + b" " + digest.encode(), place + _CHECKSUM.start)
     return size, digest

@@ -189,25 +189,26 @@ def write_table_file(store: Store, file: TableFile, receipt: Receipt | None = No
     added = {key.encode(): value.encode("utf-8", "surrogatepass") for key, value in file.metadata.items()}
     added[LAYOUT] = file.layout
     schema = file.groups[0].schema.with_metadata(added)
+    # The result apart from the rest: a plan does not read it.
+    rendered = b"" if receipt is None else embedded.render(to_json(replace(receipt, result=None)), to_json(receipt.result))
     written: list[tuple[int, str]] = []
 
     def write(temporary: Path) -> None:
         with pa.OSFile(str(temporary), "wb") as sink, _writer(sink, schema, file.rows) as writer:
             for group in file.groups:
                 writer.write_table(group, ROW_GROUP_ROWS)
-            if receipt is not None:
+            if rendered:
                 # Here, and not with the other texts: of these, Arrow keeps a second copy for itself.
-                head = to_json(replace(receipt, result=None))
-                writer.add_key_value_metadata({embedded.KEY: embedded.render(head, to_json(receipt.result))})
+                writer.add_key_value_metadata({embedded.KEY: rendered})
         found = pq.read_metadata(temporary).num_rows
         if found != file.rows:
             raise OSError(
                 f"{file.path} has {found} rows, but {file.rows} were written. Check the disk, then run again."
             )
-        if receipt is None:
-            written.append((temporary.stat().st_size, file_digest(temporary)))
+        if rendered:
+            written.append(embedded.seal(temporary, rendered))
         else:
-            written.append(embedded.seal(temporary))
+            written.append((temporary.stat().st_size, file_digest(temporary)))
 
     write_atomically(file.path, write)
     return OutputFile(store.relative(file.path), *written[0])
