@@ -1,12 +1,12 @@
 """The receipt of a job that is done, inside the Parquet file that the job writes: both appear in one rename.
 
-The receipt is a text in the metadata at the end of the file, under the key ``receipt``. Every program that reads Parquet
-passes over it; kilocell finds it in the last bytes of the file, without pyarrow. It is, between two marks::
+The receipt is a text in the metadata at the end of the file, under the key ``receipt``. Programs that read Parquet
+pass over it; kilocell finds it in the last bytes of the file, without pyarrow. It is, between two marks::
 
     BYTES CHECKSUM DIGEST HEAD newline RESULT
 
-``BYTES`` is the size of the file and ``DIGEST`` the SHA-256 of all its bytes, in which the digits of checksum and digest
-count as zeros. ``CHECKSUM`` is the CRC-32 of ``BYTES`` and of the text from ``DIGEST`` on. ``HEAD`` is the receipt
+``BYTES`` is the size of the file. ``DIGEST`` is the SHA-256 of all its bytes, in which the digits of checksum and
+digest count as zeros. ``CHECKSUM`` is the CRC-32 of ``BYTES`` and of the text from ``DIGEST`` on. ``HEAD`` is the receipt
 as JSON, but for the result of the job, and ``RESULT`` the JSON of that, compressed with the texts of
 ``receipt_words.py``: a plan reads the head alone.
 """
@@ -51,13 +51,13 @@ class Embedded:
     Args:
         head: JSON of the receipt without the result and without the file itself among the outputs.
         result: JSON of the result, compressed.
-        bytes: size of the file.
+        size: of the file in bytes.
         digest: of the file.
     """
 
     head: bytes
     result: bytes
-    bytes: int
+    size: int
     digest: str
 
     def result_json(self) -> bytes:

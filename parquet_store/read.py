@@ -20,11 +20,11 @@ from ..data.results.receipt import RangesFile
 from ..data.settings import FileRange
 from .layout import Store
 from .parquet_file import open_parquet, read_columns
-from .split_rows import find_rows, read_rows
 from .receipts import is_valid as is_valid
 from .receipts import read_all_receipts as read_all_receipts
 from .receipts import read_receipt as read_receipt
 from .receipts import read_receipt_head as read_receipt_head
+from .split_rows import find_rows, read_rows
 
 _ROWS_AT_ONCE = 10_000
 LATER_COLUMNS = frozenset({c.STEP_TYPE, c.WINDOW})

@@ -64,7 +64,7 @@ def _read_embedded(path: Path, with_result: bool) -> Receipt | None:
     if named != path.parts[-3:]:  # a copy of another file
         return None
     root = path.parents[3]
-    itself = OutputFile(holder.relative_to(root).as_posix(), found.bytes, found.digest)
+    itself = OutputFile(holder.relative_to(root).as_posix(), found.size, found.digest)
     return replace(receipt, outputs=(itself, *receipt.outputs))
 
 

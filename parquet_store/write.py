@@ -70,7 +70,9 @@ class Unwritten:
     identity: Mapping[str, str]
 
     @classmethod
-    def of_frame(cls, path: Path, frame: pd.DataFrame, metadata: Mapping[str, str], identity: Mapping[str, str]) -> Self:
+    def of_frame(
+        cls, path: Path, frame: pd.DataFrame, metadata: Mapping[str, str], identity: Mapping[str, str]
+    ) -> Self:
         """Return the file of a frame; its index is not written."""
         return cls(path, _columns_of(frame), metadata, identity)
 
@@ -190,7 +192,9 @@ def write_table_file(store: Store, file: TableFile, receipt: Receipt | None = No
     added[LAYOUT] = file.layout
     schema = file.groups[0].schema.with_metadata(added)
     # The result apart from the rest: a plan does not read it.
-    rendered = b"" if receipt is None else embedded.render(to_json(replace(receipt, result=None)), to_json(receipt.result))
+    rendered = (
+        b"" if receipt is None else embedded.render(to_json(replace(receipt, result=None)), to_json(receipt.result))
+    )
     written: list[tuple[int, str]] = []
 
     def write(temporary: Path) -> None:
@@ -242,8 +246,7 @@ def _writer(sink: pa.NativeFile, schema: pa.Schema, rows: int) -> pq.ParquetWrit
 def _compression(schema: pa.Schema, rows: int) -> dict[str, str]:
     """Return how each column is compressed: not at all where dictionaries make it short already, as in most files."""
     compressed = {
-        field.name: rows > FEW_ROWS and (rows > ROW_GROUP_ROWS or pa.types.is_floating(field.type))
-        for field in schema
+        field.name: rows > FEW_ROWS and (rows > ROW_GROUP_ROWS or pa.types.is_floating(field.type)) for field in schema
     }
     return {name: "zstd" if is_compressed else "none" for name, is_compressed in compressed.items()}
 

@@ -19,9 +19,9 @@ from ...parquet_store.written import (
     is_begun_note,
     is_index_of_rows,
     is_inside,
-    is_shared_part,
     is_output,
     is_parameter_set_copy,
+    is_shared_part,
 )
 from .job import Job, ModelWork, ScannedSource, split_digest
 

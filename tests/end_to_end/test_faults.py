@@ -53,7 +53,9 @@ def write_cells(folder: Path, cells: tuple[str, ...]) -> None:
 def outcome(folder: Path, cells: tuple[str, ...] = CELLS) -> Outcome:
     """Return what the catalog says of all jobs of cells, and their partitions and simulations."""
     files = {path.relative_to(folder): path for path in (folder / "store").rglob("*.parquet")}
-    read = {str(name): pq.read_table(path) for name, path in files.items() if {name.stem, name.parent.name} & set(cells)}
+    read = {
+        str(name): pq.read_table(path) for name, path in files.items() if {name.stem, name.parent.name} & set(cells)
+    }
     return [row for row in ask(folder, RESULTS) if row["cell_id"] in cells], read
 
 

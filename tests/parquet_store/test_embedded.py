@@ -42,7 +42,9 @@ def store(tmp_path: Path) -> Store:
 def write(store: Store, receipt: Receipt = RECEIPT, frame: pd.DataFrame = FRAME) -> Path:
     """Write a cleaned record with its receipt; return the path of both."""
     path = store.cleaned(receipt.cell_id)
-    write_with_receipt(store, Unwritten.of_frame(path, frame, {"digest": "digest"}, {c.CELL_ID: receipt.cell_id}), receipt)
+    write_with_receipt(
+        store, Unwritten.of_frame(path, frame, {"digest": "digest"}, {c.CELL_ID: receipt.cell_id}), receipt
+    )
     return path
 
 
@@ -68,7 +70,11 @@ def test_a_receipt_comes_back_and_vouches_for_its_own_file(store: Store) -> None
 
 def test_other_programs_read_the_file_as_any_other(store: Store) -> None:
     path = write(store)
-    for frame in (pd.read_parquet(path), pl.read_parquet(path).to_pandas(), duckdb.sql(f"FROM '{path}'").df()):
+    for frame in (
+        pd.read_parquet(path),
+        pl.read_parquet(path).to_pandas(),
+        duckdb.connect().execute(f"FROM '{path}'").df(),
+    ):
         pd.testing.assert_frame_equal(frame[list(FRAME)], FRAME)
         assert set(frame[c.CELL_ID]) == {"A"}
 
@@ -138,7 +144,7 @@ def test_bytes_that_are_added_or_changed_are_noticed(store: Store) -> None:
     path.write_bytes(b"PAR1" + content)  # a reader of the end alone would see nothing
     assert read(store) is None
     path.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
-    assert ["its bytes have changed"] == [damage.what for damage in check_files(store)]
+    assert [damage.what for damage in check_files(store)] == ["its bytes have changed"]
 
 
 def test_only_jobs_with_a_file_have_a_holder(store: Store) -> None:
