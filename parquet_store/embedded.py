@@ -104,11 +104,16 @@ def seal(path: Path, rendered: bytes) -> tuple[int, str]:
             raise OSError(f"{path} was written without its receipt. Check the disk, then run again.")
         place = size - len(tail) + begin + len(BEGIN)
         os.pwrite(handle.fileno(), b"%0*d" % (_BYTES_DIGITS, size), place)
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        digest = digest_of(handle)
         text = b"%0*d" % (_BYTES_DIGITS, size) + rendered[len(BEGIN) + _BYTES_DIGITS : -len(END)]
         text = text[: _DIGEST.start] + digest.encode() + text[_DIGEST.stop :]
         os.pwrite(handle.fileno(), _checksum(text) + b" " + digest.encode(), place + _CHECKSUM.start)
     return size, digest
+
+
+def digest_of(handle: BinaryIO) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def find(path: Path) -> Embedded | None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,7 @@ from ..data import columns as c
 from ..data.errors import DamagedFileError
 from ..data.results.receipt import OutputFile
 from .layout import Store
+from .parquet_file import damage_errors
 from .write import ROW_GROUP_ROWS, TableFile, file_digest, to_table, write_table_file, write_text
 
 GROUP_ROWS: Final = 4096
@@ -137,7 +139,8 @@ def find_rows(store: Store, split_digest: str, cell_id: str) -> list[RowRange]:
     try:
         status = index.stat()
     except OSError:
-        return [RowRange(path, 0, None) for path in sorted(store.raw(split_digest, cell_id).glob("part-*.parquet"))]
+        found = [RowRange(path, 0, None) for path in sorted(store.raw(split_digest, cell_id).glob("part-*.parquet"))]
+        return found or list(_search_rows(index.parent, cell_id))
     try:
         ranges = _read_index(index, status.st_mtime_ns, status.st_size)[cell_id]
         return [RowRange(store.raw_part(split_digest, part), first, rows) for part, first, rows in ranges]
@@ -145,6 +148,16 @@ def find_rows(store: Store, split_digest: str, cell_id: str) -> list[RowRange]:
         return []
     except (ValueError, TypeError) as error:
         raise DamagedFileError(index, why="it does not say where cells are") from error
+
+
+def _search_rows(folder: Path, cell_id: str) -> Iterator[RowRange]:
+    """Yield where the rows of a cell are, by the names in the files: what says it is lost, maybe with the raw file."""
+    for path in sorted(folder.glob("part-*.parquet")):
+        with damage_errors(path):
+            names = pq.read_table(path, columns=[c.CELL_ID])[c.CELL_ID].to_numpy()
+        edges = np.flatnonzero(np.diff(names == cell_id, prepend=False, append=False))
+        for first, last in edges.reshape(-1, 2).tolist():
+            yield RowRange(path, first, last - first)
 
 
 @lru_cache(maxsize=4)

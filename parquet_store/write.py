@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -285,7 +284,7 @@ def file_digest(path: Path) -> str:
     if digest is not None:
         return digest
     with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return embedded.digest_of(handle)
 
 
 def write_receipt(store: Store, receipt: Receipt) -> Path:

@@ -210,6 +210,9 @@ def test_short_cells_share_a_file_and_each_is_read_alone(folder: Path, monkeypat
         found = read_raw_parts(store, ["d" * 64], cell_id)
         pd.testing.assert_frame_equal(found, pd.concat(parts, ignore_index=True))
         assert read == {"A": [[0], [1]], "B": [[0], [1]], "C": [[0]]}[cell_id]
+    outputs[-1].unlink()
+    for cell_id, parts in expected.items():
+        pd.testing.assert_frame_equal(read_raw_parts(store, ["d" * 64], cell_id), pd.concat(parts, ignore_index=True))
     with pytest.raises(StoreError, match="'D' has no raw rows"):
         read_raw_parts(store, ["d" * 64], "D")
 
