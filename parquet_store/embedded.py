@@ -6,8 +6,8 @@ pass over it; kilocell finds it in the last bytes of the file, without pyarrow. 
     BYTES CHECKSUM DIGEST HEAD newline RESULT
 
 ``BYTES`` is the size of the file. ``DIGEST`` is the SHA-256 of all its bytes, in which the digits of checksum and
-digest count as zeros. ``CHECKSUM`` is the CRC-32 of ``BYTES`` and of the text from ``DIGEST`` on. ``HEAD`` is the receipt
-as JSON, but for the result of the job, and ``RESULT`` the JSON of that, compressed with the texts of
+digest count as zeros. ``CHECKSUM`` is the CRC-32 of ``BYTES`` and of the text from ``DIGEST`` on. ``HEAD`` is the
+receipt as JSON, but for the result of the job, and ``RESULT`` the JSON of that, compressed with the texts of
 ``receipt_words.py``: a plan reads the head alone.
 """
 
