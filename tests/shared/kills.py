@@ -64,6 +64,9 @@ TABLES_OF_RUNS: Final = ("runs", "run_workers", "campaigns")
 COLUMNS_OF_RUNS: Final = (*ELSEWHERE, "found_unix_second", "run_id", "mtime_ns")
 """Columns that say when, where and in which run something was made."""
 
+NAMES_OF_FILES: Final = {"outputs": "(SELECT group_concat(key) FROM json_each(outputs))"}
+"""A column without the sizes of files: they are those of receipts, which say when and how a job ran."""
+
 REASON_OF_PLAN: Final = ("plan", "reason")
 """Why the last run did a job: a run that finds it done has no reason."""
 
@@ -343,7 +346,7 @@ def catalog_rows(path: Path) -> Snapshot:
                 continue
             columns = [row[1] for row in catalog.execute(f"PRAGMA table_info({table})")]
             kept = [name for name in columns if name not in COLUMNS_OF_RUNS and (table, name) != REASON_OF_PLAN]
-            selected = ", ".join(f'"{name}"' for name in kept)
+            selected = ", ".join(NAMES_OF_FILES.get(name, f'"{name}"') for name in kept)
             found[f"table {table}"] = sorted(catalog.execute(f"SELECT {selected} FROM {table}"), key=repr)
     return found
 
