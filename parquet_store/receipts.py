@@ -68,6 +68,23 @@ def _read_embedded(path: Path, with_result: bool) -> Receipt | None:
     return replace(receipt, outputs=(itself, *receipt.outputs))
 
 
+def forget_job(store: Store, kind: str, cell_id: str, label: str) -> None:
+    """Delete the receipt of an earlier run of a job, which must not vouch for files that are about to be overwritten.
+
+    The receipt in a Parquet file goes first, with the file: as long as there is one in a file of its own, that counts.
+
+    Args:
+        kind, cell_id, label: as in :meth:`Store.receipt`.
+    """
+    path = store.receipt(kind, cell_id, label)
+    holder = holder_of(path)
+    if holder is not None:
+        holder.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "clean":
+        store.quarantine(cell_id).unlink(missing_ok=True)
+
+
 def is_valid(store: Store, receipt: Receipt | None, digest: str) -> bool:
     """Tell whether a job is done: its receipt has this digest and the status done, and its files have their sizes.
 

@@ -21,6 +21,7 @@ from ...data.settings import SimulateSettings, SourceFile
 from ...data.step_selection import StepSelection
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
+from ...parquet_store.receipts import forget_job
 from ...parquet_store.split_rows import SplitRowsWriter
 from ...parquet_store.write import Unwritten, write_columns
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
@@ -65,6 +66,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     joined = join_sources(tables, [source.file.digest for source in sources], left_out)
     cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata, identity = {"digest": job.digest}, {c.CELL_ID: job.cell_id}
+    forget_job(store, job.kind, job.cell_id, job.label)
     outputs: list[OutputFile | Unwritten] = []
     if len(cleaned.quarantine):
         path = store.quarantine(job.cell_id)

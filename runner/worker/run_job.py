@@ -26,8 +26,8 @@ from ...data.installed import installed_version
 from ...data.memory_limit import set_worker_limit
 from ...data.results.receipt import OutputFile, Receipt, Result, Status
 from ...parquet_store.check import set_aside
-from ...parquet_store.layout import Store, holder_of
-from ...parquet_store.read import is_valid, read_receipt
+from ...parquet_store.layout import Store
+from ...parquet_store.receipts import forget_job, is_valid, read_receipt
 from ...parquet_store.shared_folder import follow_folder
 from ...parquet_store.write import Unwritten, write_receipt, write_with_receipt
 from ..cluster.running_jobs import running_job
@@ -132,7 +132,8 @@ def run_jobs_in_order(
 def _run_to_end(store: Store, job: Job, ending: _Ending) -> JobOutcome:
     deaths.begin(store, job)
     try:
-        _forget_earlier(store, job)
+        if job.kind != "clean":  # which keeps the record of before until it has another: its raw file may be gone
+            forget_job(store, job.kind, job.cell_id, job.label)
         return ending.succeed(*_run(store, job))
     except NothingToSimulateError as error:
         return ending.skip(str(error), error.code)
@@ -140,20 +141,6 @@ def _run_to_end(store: Store, job: Job, ending: _Ending) -> JobOutcome:
         return ending.fail(error)
     finally:
         deaths.end(store, job)
-
-
-def _forget_earlier(store: Store, job: Job) -> None:
-    """Delete the receipt of an earlier run of a job, which must not vouch for files that are about to be overwritten.
-
-    The receipt in a Parquet file goes first, with the file: as long as there is one in a file of its own, that counts.
-    """
-    receipt = store.receipt(job.kind, job.cell_id, job.label)
-    holder = holder_of(receipt)
-    if holder is not None:
-        holder.unlink(missing_ok=True)
-    receipt.unlink(missing_ok=True)
-    if job.kind == "clean":
-        store.quarantine(job.cell_id).unlink(missing_ok=True)
 
 
 def record_death(store_root: str, job: Job, reason: str, code: str) -> JobOutcome:

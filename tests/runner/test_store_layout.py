@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -18,20 +19,22 @@ from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store import split_rows
 from kilocell.parquet_store.layout import Store, list_receipts
 from kilocell.parquet_store.read import read_partition, read_quarantine, read_raw_parts, read_receipt
-from kilocell.parquet_store.write import write_frame, write_receipt
+from kilocell.parquet_store.write import Unwritten, write_frame, write_receipt, write_with_receipt
 from kilocell.runner.campaign.campaign import load_campaign
 from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.cli import cli
-from kilocell.runner.plan.job import CleanWork, Job
+from kilocell.runner.plan.job import CleanWork, Job, SimulateWork
 from kilocell.runner.plan.plan import list_cells, plan_jobs
 from kilocell.runner.plan.scan import scan_sources
 from kilocell.runner.plan.unneeded import find_unneeded
 from kilocell.runner.worker import cell_tasks
+from kilocell.runner.worker import run_job as run_job_module
 from kilocell.runner.worker.run_job import JobOutcome, run_job
 
 CAMPAIGN = """
 name = "test"
 store = "store"
+models = ["SPM"]
 [[sources]]
 files = ["many.csv"]
 cell_id = "column:cell_id"
@@ -76,11 +79,11 @@ def write_cells(folder: Path) -> None:
     (folder / "campaign.toml").write_text(CAMPAIGN)
 
 
-def plan(folder: Path) -> tuple[Job, ...]:
+def plan(folder: Path, kinds: tuple[str, ...] = ("split", "clean")) -> tuple[Job, ...]:
     campaign = load_campaign(folder / "campaign.toml")
     sources = scan_sources(campaign.sources, folder / "no-catalog.sqlite")
     planned = plan_jobs(resolve(campaign, list_cells(sources)), sources, Store(folder / "store"))
-    return tuple(job for job in planned if job.kind in ("split", "clean"))
+    return tuple(job for job in planned if job.kind in kinds)
 
 
 def run(folder: Path) -> dict[tuple[str, ...], JobOutcome]:
@@ -295,10 +298,12 @@ def test_no_receipt_vouches_for_files_that_are_about_to_change(folder: Path, ste
     assert steps == [*own, "+ B.parquet", "+ B.parquet", "- B~clean.begun"]
 
 
-def test_a_cleaning_that_fails_leaves_its_reason_and_nothing_of_before(
+def test_a_cleaning_that_fails_leaves_its_reason_and_the_record_of_before(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As when the raw file is gone: the record of before cannot be made again."""
     store, job = Store(folder / "store"), cleaning(folder, SPOILT)
+    before = store.cleaned(SPOILT).read_bytes(), store.quarantine(SPOILT).read_bytes()
 
     def fail(*_: object) -> None:
         raise JobError("no rows", "no_samples")
@@ -309,10 +314,32 @@ def test_a_cleaning_that_fails_leaves_its_reason_and_nothing_of_before(
     found = receipt(folder, SPOILT)
     assert found is not None
     assert (found.status, found.outputs) == ("failed", ())
-    assert not store.cleaned(SPOILT).exists()
-    assert not store.quarantine(SPOILT).exists()
+    assert (store.cleaned(SPOILT).read_bytes(), store.quarantine(SPOILT).read_bytes()) == before
     assert run_job(str(store.root), job).status == "done"
     assert not store.receipt("clean", SPOILT, "clean").exists()
+
+
+def test_a_simulation_that_begins_is_not_done_whatever_was_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the fit whose set it simulates has changed under the same digest, and the run is killed."""
+    store = Store(folder / "store")
+    job = next(job for job in plan(folder, ("simulate",)) if job.cell_id == "A")
+    path = store.simulation("A", job.label)
+    done = Receipt("simulate", "A", job.label, job.digest, "done")
+    write_with_receipt(store, Unwritten(path, {c.VOLTAGE: np.zeros(3)}, {}, {}), done)
+    assert read_receipt(store.receipt("simulate", "A", job.label)) is not None
+    seen: list[Receipt | None] = []
+
+    def killed(*_: object) -> None:
+        seen.append(read_receipt(store.receipt("simulate", "A", job.label)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(run_job_module._RUN_BY_KIND, SimulateWork, killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(str(store.root), job)
+    assert seen == [None]
+    assert not path.exists()
 
 
 def test_a_partition_that_cannot_be_written_is_a_failed_job(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
