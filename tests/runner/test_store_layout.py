@@ -23,7 +23,7 @@ from kilocell.parquet_store.write import Unwritten, write_frame, write_receipt, 
 from kilocell.runner.campaign.campaign import load_campaign
 from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.cli import cli
-from kilocell.runner.plan.job import CleanWork, Job, SimulateWork
+from kilocell.runner.plan.job import EARLIER_AGAIN, CleanWork, Job, SimulateWork
 from kilocell.runner.plan.plan import list_cells, plan_jobs
 from kilocell.runner.plan.scan import scan_sources
 from kilocell.runner.plan.unneeded import find_unneeded
@@ -337,7 +337,7 @@ def test_a_simulation_that_begins_is_not_done_whatever_was_before(
 
     monkeypatch.setitem(run_job_module._RUN_BY_KIND, SimulateWork, killed)
     with pytest.raises(KeyboardInterrupt):
-        run_job(str(store.root), job)
+        run_job(str(store.root), replace(job, reason=EARLIER_AGAIN))
     assert seen == [None]
     assert not path.exists()
 
