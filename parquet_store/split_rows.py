@@ -28,8 +28,8 @@ from .parquet_file import damage_errors
 from .write import ROW_GROUP_ROWS, TableFile, file_digest, to_table, write_table_file, write_text
 
 GROUP_ROWS: Final = 4096
-"""Rows from which on a row group ends with a cell. To read a group of them takes 1 ms, as measured; a row group for
-each of 5,000 cells of 60 rows takes five times the space."""
+"""Rows from which on a row group ends with a cell. Measured with 1,000 cells of 60 rows: 0.9 kB for a cell, and 2.6 kB
+with a row group for each, of which the end of the file becomes so long that a cell is read in 11 ms instead of 3."""
 
 FILE_ROWS: Final = 500_000
 """Rows from which on a file ends with a cell. They are in memory until then. Chosen, not measured."""
