@@ -18,6 +18,7 @@ import hashlib
 import os
 import zlib
 from dataclasses import dataclass
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -111,7 +112,7 @@ def seal(path: Path, rendered: bytes) -> tuple[int, str]:
     return size, digest
 
 
-def digest_of(handle: BinaryIO) -> str:
+def digest_of(handle: BufferedReader | BufferedRandom) -> str:
     """Return the SHA-256 (hex) of a file."""
     return hashlib.file_digest(handle, "sha256").hexdigest()
 

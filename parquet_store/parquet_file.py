@@ -115,7 +115,7 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str] | None, cycles: Co
 
 
 def _cycle_column(file: pq.ParquetFile) -> int | None:
-    """Return the place of ``cycle_count`` among the columns, to be asked once for all row groups; ``None`` = nowhere."""
+    """Return the place of ``cycle_count`` among the columns, once for all row groups; ``None`` = nowhere."""
     names = file.schema_arrow.names
     return names.index(c.CYCLE_COUNT) if c.CYCLE_COUNT in names else None
 

@@ -231,10 +231,11 @@ def _writer(sink: pa.NativeFile, schema: pa.Schema, rows: int) -> pq.ParquetWrit
             encodings[field.name] = COMPUTED_ENCODING
     statistics: Any = [name for name in STATISTICS if name in schema.names]
     dictionaries: Any = repeating
+    compression: Any = _compression(schema, rows)
     return pq.ParquetWriter(
         sink,
         schema,
-        compression=_compression(schema, rows),
+        compression=compression,
         use_dictionary=dictionaries,
         column_encoding=encodings,
         write_statistics=statistics,
