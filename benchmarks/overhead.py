@@ -93,8 +93,10 @@ def remove_protections() -> None:
     write.file_digest = nothing
     write.layout_checksum = lambda *_: b""
     read._check_layout = nothing
-    write_table, parquet_file = pq.write_table, pq.ParquetFile
-    pq.write_table = lambda *a, **k: write_table(*a, **{**k, "write_page_checksum": False})
+    load("parquet_store.embedded").digest_of = lambda _: "0" * 64
+    load("runner.worker.inputs").is_intact = lambda *_: True
+    writer, parquet_file = pq.ParquetWriter, pq.ParquetFile
+    pq.ParquetWriter = lambda *a, **k: writer(*a, **{**k, "write_page_checksum": False})
     pq.ParquetFile = lambda path, **_: parquet_file(path)
     cluster = load("runner.cluster.open")
     cluster.PROTOCOL, cluster.make_security, cluster.watch_exits = "tcp", Security, nothing

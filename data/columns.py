@@ -54,6 +54,10 @@ RAW_COLUMNS: Final[dict[str, str]] = {
 }
 """All columns that a reader returns, in order. A column that the file does not have is all NaN ("" for ``state``)."""
 
+RULE: Final = "rule"
+QUARANTINE_COLUMNS: Final[dict[str, str]] = {**RAW_COLUMNS, RULE: "str"}
+"""All columns of quarantined rows, in order, after ``cell_id``: the raw values, and the rule that took the row out."""
+
 PARTITION_COLUMNS: Final[dict[str, str]] = {
     TEST_TIME: "float64",  # s, from 0, strictly increasing
     UNIX_TIME: "float64",  # s, NaN where the file has no wall clock

@@ -10,9 +10,10 @@ from typing import Final
 from ..data.errors import StoreError
 from ..data.parameter_files import content_digest
 from ..data.results.receipt import OutputFile, Receipt
-from .layout import Store
+from .embedded import is_damaged
+from .layout import Store, holder_of, list_receipts
 from .parquet_file import open_parquet
-from .read import read_all_receipts, read_receipt
+from .receipts import read_all_receipts, read_receipt
 from .write import file_digest
 
 DAMAGED: Final = ".damaged"
@@ -41,9 +42,14 @@ def check_files(store: Store) -> Iterator[Damage]:
 
     Files of which earlier versions stored no digest are read completely; those that can be read are ``unverified``.
     """
-    for path in sorted((store.root / "receipts").glob("*/*/*.json")):
-        if read_receipt(path) is None:
+    for path in list_receipts(store.root):
+        if read_receipt(path) is not None:
+            continue
+        holder = holder_of(path)
+        if path.is_file():
             yield Damage(path, "it is no receipt; its job runs again", "damaged")
+        elif holder is not None and is_damaged(holder):
+            yield Damage(holder, "its receipt in it cannot be read; its job runs again", "damaged")
     for receipt in read_all_receipts(store):
         for output in receipt.outputs:
             damage = _check_output(store, receipt, output)

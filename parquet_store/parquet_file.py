@@ -79,8 +79,9 @@ def _check_layout(file: pq.ParquetFile) -> None:
     known = (file.schema_arrow.metadata or {}).get(LAYOUT)
     if known is None:
         return
+    cycles = _cycle_column(file)
     groups = [
-        (file.metadata.row_group(group).num_rows, *_cycles_of_group(file, group))
+        (file.metadata.row_group(group).num_rows, *_cycles_of_group(file, group, cycles))
         for group in range(file.num_row_groups)
     ]
     if (
@@ -105,27 +106,33 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str] | None, cycles: Co
     if not cycles:
         return file.read(columns=names).select(names)
     numbers = sorted({int(number) for number in cycles})
-    groups = [group for group in range(file.num_row_groups) if _may_have(file, group, numbers)]
+    column = _cycle_column(file)
+    groups = [group for group in range(file.num_row_groups) if _may_have(file, group, column, numbers)]
     table = file.read_row_groups(groups, columns=list(dict.fromkeys([*names, c.CYCLE_COUNT])))
     wanted = pa.array(numbers, table[c.CYCLE_COUNT].type)
     mask: Any = pc.is_in(table[c.CYCLE_COUNT], value_set=wanted)  # pyright: ignore[reportAttributeAccessIssue]
     return table.filter(mask).select(names)
 
 
-def _may_have(file: pq.ParquetFile, group: int, cycles: Sequence[int]) -> bool:
+def _cycle_column(file: pq.ParquetFile) -> int | None:
+    """Return the place of ``cycle_count`` among the columns, once for all row groups; ``None`` = nowhere."""
+    names = file.schema_arrow.names
+    return names.index(c.CYCLE_COUNT) if c.CYCLE_COUNT in names else None
+
+
+def _may_have(file: pq.ParquetFile, group: int, column: int | None, cycles: Sequence[int]) -> bool:
     """Tell whether a row group can hold one of these cycles, by the smallest and the largest of the group."""
-    smallest, largest = _cycles_of_group(file, group)
+    smallest, largest = _cycles_of_group(file, group, column)
     if smallest is None or largest is None:
         return True
     return any(smallest <= number <= largest for number in cycles)
 
 
-def _cycles_of_group(file: pq.ParquetFile, group: int) -> tuple[int | None, int | None]:
+def _cycles_of_group(file: pq.ParquetFile, group: int, column: int | None) -> tuple[int | None, int | None]:
     """Return the smallest and the largest ``cycle_count`` of a row group; ``None`` = the file does not say."""
-    names = file.schema_arrow.names
-    if c.CYCLE_COUNT not in names:
+    if column is None:
         return None, None
-    statistics = file.metadata.row_group(group).column(names.index(c.CYCLE_COUNT)).statistics
+    statistics = file.metadata.row_group(group).column(column).statistics
     if statistics is None or not statistics.has_min_max:
         return None, None
     return statistics.min, statistics.max

@@ -1,8 +1,7 @@
-"""Read the files of a store: partitions, simulations, raw rows, parameter files and receipts."""
+"""Read the files of a store: partitions, simulations, raw rows and parameter files; receipts by ``receipts.py``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,20 @@ import pandas as pd
 import pyarrow as pa
 
 from ..data import columns as c
-from ..data.codec import from_json, from_plain
+from ..data.codec import from_json
 from ..data.errors import JobError, StoreError
 from ..data.memory_limit import ROW_BYTES, check_rows
 from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ..data.parameter_files import content_digest
-from ..data.results.receipt import RangesFile, Receipt
+from ..data.results.receipt import RangesFile
 from ..data.settings import FileRange
 from .layout import Store
 from .parquet_file import open_parquet, read_columns
+from .receipts import is_valid as is_valid
+from .receipts import read_all_receipts as read_all_receipts
+from .receipts import read_receipt as read_receipt
+from .receipts import read_receipt_head as read_receipt_head
+from .split_rows import find_rows, read_rows
 
 _ROWS_AT_ONCE = 10_000
 LATER_COLUMNS = frozenset({c.STEP_TYPE, c.WINDOW})
@@ -82,10 +86,18 @@ def read_parameter_set(store: Store, file_digest: str) -> bytes:
 def read_quarantine(store: Store, cell_id: str) -> pd.DataFrame:
     """Read the quarantined rows of a cell: raw values, and the ``rule`` that quarantined each row.
 
+    A cell of which no row was quarantined has no file of them.
+
     Raises:
-        StoreError: the cell has no such file.
+        StoreError: the cell has not been cleaned, or its file is missing.
     """
-    return _read(store.quarantine(cell_id), None, (), f"cell {cell_id!r} has no file of quarantined rows")
+    path = store.quarantine(cell_id)
+    if not path.is_file():
+        receipt = read_receipt_head(store.receipt("clean", cell_id, "clean"))
+        outputs = receipt.outputs if receipt is not None and receipt.status == "done" else None
+        if outputs is not None and store.relative(path) not in {output.path for output in outputs}:
+            return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in c.QUARANTINE_COLUMNS.items()})
+    return _read(path, None, (), f"cell {cell_id!r} has no file of quarantined rows")
 
 
 def partition_table(store: Store, cell_id: str) -> pa.Table:
@@ -146,16 +158,16 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
     tables: list[pd.DataFrame] = []
     count = 0
     for digest in split_digests:
-        parts = sorted(store.raw(digest, cell_id).glob("part-*.parquet"))
-        if not parts:
+        ranges = find_rows(store, digest, cell_id)
+        if not ranges:
             raise StoreError(
-                f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}. Run `kilocell run` again."
+                f"cell {cell_id!r} has no raw rows in {store.raw_index(digest).parent}. Run `kilocell run` again."
             )
-        for part in parts:
-            with open_parquet(part, f"cell {cell_id!r} has no raw rows") as file:
-                count += file.metadata.num_rows
+        for part in ranges:
+            with open_parquet(part.path, f"cell {cell_id!r} has no raw rows") as file:
+                count += file.metadata.num_rows if part.rows is None else part.rows
                 check_rows(f"cell {cell_id!r}", count * ROW_BYTES)
-                tables.append(file.read().to_pandas(ignore_metadata=True))
+                tables.append(read_rows(file, part).to_pandas(ignore_metadata=True))
     rows = pd.concat(tables, ignore_index=True)
     for name in set(c.RAW_COLUMNS).difference(rows.columns):
         rows[name] = pd.array([""] * len(rows), dtype="str") if c.RAW_COLUMNS[name] == "str" else np.nan
@@ -191,50 +203,3 @@ def _table(path: Path, columns: Iterable[str], absent: str, later: frozenset[str
         for name in absent_columns:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
         return table.select(list(columns)).replace_schema_metadata()
-
-
-def read_receipt(path: Path) -> Receipt | None:
-    """Read a receipt; ``None`` = the file is absent or not a complete receipt."""
-    try:
-        return from_json(Receipt, path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def read_receipt_head(path: Path) -> Receipt | None:
-    """Read a receipt without the result of its job, but for a split, whose result names the cells; ``None`` as above.
-
-    The result takes most of the time.
-    """
-    try:
-        plain = json.loads(path.read_bytes())
-        if plain["kind"] != "split":
-            plain["result"] = None
-        return from_plain(Receipt, plain)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def is_valid(store: Store, receipt: Receipt | None, digest: str) -> bool:
-    """Tell whether a job is done: its receipt has this digest and the status done, and its files have their sizes.
-
-    Args:
-        store: the store.
-        receipt: the job's receipt; ``None`` = it has none.
-        digest: the job's current digest.
-    """
-    if receipt is None or receipt.digest != digest or receipt.status != "done":
-        return False
-    for output in receipt.outputs:
-        path = store.root / output.path
-        if not path.is_file() or path.stat().st_size != output.bytes:
-            return False
-    return True
-
-
-def read_all_receipts(store: Store) -> Iterator[Receipt]:
-    """Yield every complete receipt of the store, in a fixed order. They are enough to rebuild the catalog."""
-    for path in sorted((store.root / "receipts").glob("*/*/*.json")):
-        receipt = read_receipt(path)
-        if receipt is not None:
-            yield receipt

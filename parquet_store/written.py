@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data.parameter_files import content_digest
-from .journal import BEGUN
-from .layout import Store
+from .layout import BEGUN, Store
 
 TEMPORARY: Final = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")
 """Names of files that a process which was killed had not finished."""
 
 PARAMETER_SET: Final = re.compile(r"[0-9a-f]{64}\.json")
 PART: Final = re.compile(r"part-\d{3,}\.parquet")
+SPLIT: Final = re.compile(r"[0-9a-f]{16}")
 RANGES: Final = re.compile(r"[0-9a-f]{16}\.ranges\.json")
 
 FOLDERS: Final = ("receipts", "cleaned", "quarantine", "simulations", "starts", "raw", "parameter_sets")
@@ -30,6 +30,8 @@ def is_output(store: Store, path: Path) -> bool:
     """Tell whether a Parquet file is where the job that its metadata name writes it; a copy of it elsewhere is not."""
     try:
         metadata = pq.read_schema(path).metadata or {}
+        if b"cell_id" not in metadata:
+            return is_shared_part(store, path) and path.parent == store.raw_index(metadata[b"digest"].decode()).parent
         named = {key: metadata[key.encode()].decode() for key in ("cell_id", "digest")}
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return False
@@ -39,6 +41,20 @@ def is_output(store: Store, path: Path) -> bool:
         places.append(store.simulation(cell_id, metadata[b"label"].decode(errors="replace")))
     is_part = PART.fullmatch(path.name) and path.parent == store.raw(named["digest"], cell_id)
     return bool(path in places or is_part)
+
+
+def is_shared_part(store: Store, path: Path) -> bool:
+    """Tell whether a path is that of raw rows of several cells."""
+    return bool(PART.fullmatch(path.name) and _is_in_split(store, path))
+
+
+def is_index_of_rows(store: Store, path: Path) -> bool:
+    """Tell whether a path is that of the file that says which raw rows are those of a cell."""
+    return path.name == "cells.json" and _is_in_split(store, path)
+
+
+def _is_in_split(store: Store, path: Path) -> bool:
+    return path.parent.parent == store.root / "raw" and bool(SPLIT.fullmatch(path.parent.name))
 
 
 def is_begun_note(path: Path) -> bool:

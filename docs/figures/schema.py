@@ -34,7 +34,8 @@ pyarrow.
 
 - `cleaned/CELL.parquet`: `cell_id`, then `PARTITION_COLUMNS` of `data/columns.py`: time, voltage, current, cycle, step,
   temperatures, flags, source row.
-- `quarantine/CELL.parquet`: `cell_id`, the raw values of each row that cleaning put aside, and its `rule`.
+- `quarantine/CELL.parquet`: `cell_id`, the raw values of each row that cleaning put aside, and its `rule`;
+  absent if there are none.
 - `simulations/CELL/LABEL.parquet`: `cell_id`, `model`, `parameter_set`, then `SIMULATION_COLUMNS`, and the campaign's
   [outputs](models.md).
 """

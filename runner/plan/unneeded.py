@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...data.results.receipt import Receipt, SplitResult
-from ...parquet_store.journal import BEGUN
-from ...parquet_store.layout import Store, safe_name
+from ...parquet_store.layout import BEGUN, Store, holder_of, list_receipts, safe_name
 from ...parquet_store.read import read_receipt_head
 from ...parquet_store.written import (
     FOLDERS,
     RANGES,
     TEMPORARY,
     is_begun_note,
+    is_index_of_rows,
     is_inside,
     is_output,
     is_parameter_set_copy,
+    is_shared_part,
 )
 from .job import Job, ModelWork, ScannedSource, split_digest
 
@@ -61,7 +62,7 @@ def find_unneeded(
     planned = {job.cell_id for job in jobs if job.kind != "split"}
     found = []
     named: set[Path] = set()
-    for path in sorted((store.root / "receipts").glob("*/*/*.json")):
+    for path in list_receipts(store.root):
         if path in needed:
             continue
         receipt = read_receipt_head(path)
@@ -73,6 +74,8 @@ def find_unneeded(
             found.append(_group(store, receipt.kind, receipt.cell_id, receipt.label, paths))
     kept_names = {safe_name(cell_id) for cell_id in kept_cells}
     orphans = [path for path in _orphans(store, bool(kept_cells), needed | named) if not _is_of(path, kept_names)]
+    if kept_cells:  # it is not known whose rows are in them
+        orphans = [path for path in orphans if not is_shared_part(store, path) and not is_index_of_rows(store, path)]
     if orphans:
         found.append(_group(store, ORPHANS, "", "", orphans))
     return [one for one in found if one.paths]
@@ -99,7 +102,10 @@ def _needed_paths(store: Store, jobs: Iterable[Job], sources: Iterable[ScannedSo
     for job in jobs:
         yield from _own_paths(store, job.kind, job.cell_id, job.label)
         if job.kind == "split":
-            yield from (store.root / "raw" / job.digest[:16]).glob("*/part-*.parquet")
+            index = store.raw_index(job.digest)
+            yield index
+            yield from index.parent.glob("part-*.parquet")
+            yield from index.parent.glob("*/part-*.parquet")
         if isinstance(job.work, ModelWork) and job.work.settings.parameter_set.file_digest:
             yield store.parameter_set(job.work.settings.parameter_set.file_digest)
 
@@ -108,11 +114,14 @@ def _paths_of(store: Store, receipt: Receipt) -> list[Path]:
     """Return the files of a job, its receipt last."""
     own = list(_own_paths(store, receipt.kind, receipt.cell_id, receipt.label))
     outputs = [store.root / output.path for output in receipt.outputs if not Path(output.path).is_absolute()]
-    return list(dict.fromkeys([*outputs, *own]))
+    path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
+    holder = holder_of(path)
+    last = path if holder is None or path.is_file() else holder
+    return [one for one in dict.fromkeys([*outputs, *own]) if one != last] + [last]
 
 
 def _own_paths(store: Store, kind: str, cell_id: str, label: str) -> Iterator[Path]:
-    """Yield the paths that a job may write to, its receipt last; the rows of a split depend on its digest."""
+    """Yield the paths that a job may write to; the rows of a split depend on its digest."""
     if kind == "clean":
         yield from (store.cleaned(cell_id), store.quarantine(cell_id))
     elif kind == "simulate":
@@ -122,7 +131,9 @@ def _own_paths(store: Store, kind: str, cell_id: str, label: str) -> Iterator[Pa
         yield from sorted(journal.with_suffix(".partial").glob("*.npz"))
         yield from (journal.with_suffix(BEGUN), journal)
     receipt = store.receipt(kind, cell_id, label)
-    yield from (store.log(kind, cell_id, label), receipt.with_suffix(BEGUN), receipt)
+    # Earlier versions noted beside the receipt that a job has begun.
+    begun = (store.begun(kind, cell_id, label), receipt.with_suffix(BEGUN))
+    yield from (store.log(kind, cell_id, label), *begun, receipt)
 
 
 def _orphans(store: Store, keep_parameter_sets: bool, claimed: Collection[Path]) -> Iterator[Path]:
@@ -144,7 +155,7 @@ def _is_ours(store: Store, path: Path, folder: str) -> bool:
         return True
     if folder == "parameter_sets":
         return is_parameter_set_copy(path)
-    if folder == "raw" and RANGES.fullmatch(path.name):
+    if folder == "raw" and (RANGES.fullmatch(path.name) or is_index_of_rows(store, path)):
         return True
     return path.suffix == ".parquet" and is_output(store, path)
 

@@ -106,7 +106,8 @@ def _link(store: Store, copy: Store, needed: Job) -> None:
     receipt = read_receipt(path)
     if receipt is None:
         return
-    for relative in (store.relative(path), *(output.path for output in receipt.outputs)):
+    own = [store.relative(path)] if path.is_file() else []  # else it is in one of the outputs
+    for relative in (*own, *(output.path for output in receipt.outputs)):
         target = copy.root / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to((store.root / relative).absolute())

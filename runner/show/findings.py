@@ -240,7 +240,7 @@ def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str])
 
     Returns:
         A dict per cell: the columns ``REPORT`` and ``UNCERTAINTY``, ``sources`` (paths), ``rules``, ``quarantined``,
-        ``quarantine_path`` (relative to the store) and ``charge_by_rule`` (A.h).
+        ``quarantine_path`` (relative to the store; ``None`` = no row was quarantined) and ``charge_by_rule`` (A.h).
     """
     sources = _grouped(queries.record_sources(catalog, cells), ("path",))
     quarantined = _grouped(queries.quarantined_rows(catalog, cells), ("rule", "rows", "source_index", "path"))
@@ -257,7 +257,7 @@ def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str])
         report["sources"] = [source["path"] for source in sources.get(cell_id, ())]
         report["rules"] = rules.get(cell_id, [])
         report["quarantined"] = quarantined.get(cell_id, [])
-        report["quarantine_path"] = store.quarantine_name(cell_id)
+        report["quarantine_path"] = store.quarantine_name(cell_id) if row["rows_quarantined"] else None
         report["charge_by_rule"] = charge.get(cell_id, [])
         reports.append(report)
     return reports
@@ -320,7 +320,7 @@ def _many_cells(reports: Sequence[Row], quarantined: Sequence[Row], store: Store
     if any(row["rows_quarantined"] for row in reports):
         folder = store.quarantine("CELL").parent
         by_rule = _quarantined_by_rule(reports, quarantined)
-        text += f"\nquarantined  {by_rule}; the raw rows are in {folder}, one file per cell"
+        text += f"\nquarantined  {by_rule}; the raw rows are in {folder}, one file per cell that has any"
     uncertain = uncertain_cells_text(reports)
     return "\n".join(filter(None, (text, uncertain)))
 

@@ -22,7 +22,9 @@ from ...data.step_selection import StepSelection
 from ...jobs.record.table import Table
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
-from ...parquet_store.write import write_columns, write_frame
+from ...parquet_store.receipts import forget_job
+from ...parquet_store.split_rows import SplitRowsWriter
+from ...parquet_store.write import Unwritten, write_columns
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
 from .fit_check import check_against_fit
 from .inputs import load_cell, read_fit_result
@@ -30,7 +32,7 @@ from .time_limits import limited
 
 
 def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
-    """Split a raw file, or a part of it, into one folder of tables per cell.
+    """Split a raw file, or a part of it, into tables from which each cell is read alone.
 
     Returns:
         The number of rows of each cell, and the files written.
@@ -42,21 +44,17 @@ def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult,
     if work.problem:
         raise ReadError(work.problem)
     _check_unchanged(work.file, work.mtime_ns)
-    parts: dict[str, int] = {}
     rows: dict[str, int] = {}
-    outputs = []
+    writer = SplitRowsWriter(store, job.digest)
     for cell_id, table in read_by_cell(Path(work.file.path), work.file.settings, part=work.part):
-        part = parts.get(cell_id, 0)
-        target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
-        outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
-        parts[cell_id] = part + 1
+        writer.add(cell_id, table)
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
     is_whole = work.part is None
-    return SplitResult(work.file, tuple(rows.items()), is_whole), tuple(outputs)
+    return SplitResult(work.file, tuple(rows.items()), is_whole), writer.close()
 
 
-def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
-    """Join a cell's raw files, clean the record, and write the partition and the quarantined rows.
+def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile | Unwritten, ...]]:
+    """Join a cell's raw files, clean the record, and write the quarantined rows; the partition is written at the end.
 
     Raises:
         JobError: a raw file changed since it was scanned (``file_changed``).
@@ -69,10 +67,12 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     joined = join_sources(tables, [source.file.digest for source in sources], left_out)
     cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata, identity = {"digest": job.digest}, {c.CELL_ID: job.cell_id}
-    outputs = (
-        write_columns(store, store.cleaned(job.cell_id), cleaned.partition.columns, metadata, identity),
-        write_columns(store, store.quarantine(job.cell_id), cleaned.quarantine.columns, metadata, identity),
-    )
+    forget_job(store, job.kind, job.cell_id, job.label)
+    outputs: list[OutputFile | Unwritten] = []
+    if len(cleaned.quarantine):
+        path = store.quarantine(job.cell_id)
+        outputs.append(write_columns(store, path, cleaned.quarantine.columns, metadata, identity))
+    outputs.append(Unwritten(store.cleaned(job.cell_id), cleaned.partition.columns, metadata, identity))
     ordered_sources = [sources[i] for i in joined.order]
     result = CleanResult(
         cleaned.report,
@@ -81,11 +81,11 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
         tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
         work.settings,
     )
-    return result, outputs
+    return result, tuple(outputs)
 
 
-def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
-    """Simulate a cell, with the parameter set of a fit where the job names one, and write the time series."""
+def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[Unwritten, ...]]:
+    """Simulate a cell, with the parameter set of a fit where the job names one; the series is written at the end."""
     from ...jobs.parameters.sets import remove_initial_soc
     from ...jobs.simulation.simulate import simulate
 
@@ -103,7 +103,7 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     result = with_charge_certainty(simulated.result, cell.clean_result)
     if fitted is not None:
         result = check_against_fit(result, simulated.frame, cell.samples, fitted)
-    return result, (write_simulation(store, job, simulated.frame, settings),)
+    return result, (_simulation_file(store, job, simulated.frame, settings),)
 
 
 def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
@@ -137,8 +137,8 @@ def _capacity_source(result: SimulationResult, cleaned: CleanResult) -> str:
     return "; ".join(filter(None, (result.capacity_source, doubt)))
 
 
-def write_simulation(store: Store, job: Job, frame: pd.DataFrame, settings: SimulateSettings) -> OutputFile:
-    """Write a simulation's time series.
+def _simulation_file(store: Store, job: Job, frame: pd.DataFrame, settings: SimulateSettings) -> Unwritten:
+    """Return the file of a simulation's time series.
 
     Args:
         store: the store.
@@ -152,7 +152,7 @@ def write_simulation(store: Store, job: Job, frame: pd.DataFrame, settings: Simu
         c.MODEL: settings.model.name,
         c.PARAMETER_SET: settings.parameter_set.name,
     }
-    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata, identity)
+    return Unwritten.of_frame(store.simulation(job.cell_id, job.label), frame, metadata, identity)
 
 
 def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
@@ -169,7 +169,8 @@ def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | N
     if error.frame is None:
         return error.result, ()
     try:
-        return error.result, (write_simulation(store, job, error.frame, error.result.settings),)
+        file = _simulation_file(store, job, error.frame, error.result.settings)
+        return error.result, (write_columns(store, file.path, file.columns, file.metadata, file.identity),)
     except OSError:  # a full disk, for example; the receipt's reason stays that of the simulation
         return error.result, ()
 

@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from ...parquet_store.journal import BEGUN
 from ...parquet_store.layout import Store
 from ..plan.job import Job, StartWork
 
@@ -74,8 +73,8 @@ def most_deaths(job: Job) -> int:
 
 
 def begun_path(store: Store, job: Job) -> Path:
-    """Return the path of the file that exists beside the receipt while a job runs."""
-    return store.receipt(job.kind, job.cell_id, job.label).with_suffix(BEGUN)
+    """Return the path of the file that exists while a job runs."""
+    return store.begun(job.kind, job.cell_id, job.label)
 
 
 def read_beginnings(path: Path) -> list[Beginning]:

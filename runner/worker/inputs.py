@@ -18,6 +18,7 @@ from ...data.results.fitting import FitResult
 from ...data.results.receipt import Receipt
 from ...data.settings import SimulateSettings
 from ...parquet_store.check import is_intact
+from ...parquet_store.embedded import is_damaged
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_parameter_set, read_partition, read_receipt
 from ...parquet_store.write import write_parameter_set
@@ -104,6 +105,8 @@ def _describe_files(*paths: Path) -> tuple[object, ...]:
 def _check_intact(store: Store, cell_id: str, receipt: Receipt | None) -> None:
     """Raise a DamagedFileError if a cell's partition does not have the bytes that its receipt says."""
     path = store.cleaned(cell_id)
+    if receipt is None and is_damaged(path):
+        raise DamagedFileError(path, why="its receipt in it cannot be read")
     for output in receipt.outputs if receipt is not None else ():
         if output.path == store.relative(path) and not is_intact(path, output):
             raise DamagedFileError(path, why="its bytes have changed")

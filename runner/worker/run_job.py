@@ -27,9 +27,9 @@ from ...data.memory_limit import set_worker_limit
 from ...data.results.receipt import OutputFile, Receipt, Result, Status
 from ...parquet_store.check import set_aside
 from ...parquet_store.layout import Store
-from ...parquet_store.read import is_valid, read_receipt
+from ...parquet_store.receipts import forget_job, is_valid, read_receipt
 from ...parquet_store.shared_folder import follow_folder
-from ...parquet_store.write import write_receipt
+from ...parquet_store.write import Unwritten, write_receipt, write_with_receipt
 from ..cluster.running_jobs import running_job
 from ..cluster.worker_memory import worker_memory_bytes
 from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
@@ -41,8 +41,8 @@ from .fit_tasks import run_fit_job, run_profile_job, run_start_job
 from .inputs import define_own_set
 from .time_limits import limited
 
-JobOutput = tuple[Result, tuple[OutputFile, ...]]
-"""What a job has: its result, and the files it wrote."""
+JobOutput = tuple[Result, tuple[OutputFile | Unwritten, ...]]
+"""What a job has: its result, the files it wrote, and at most one that is written with the receipt in it."""
 
 _RUN_BY_KIND: Final[dict[type, Callable[[Store, Job, Any], JobOutput]]] = {
     SplitWork: run_split_job,
@@ -132,16 +132,15 @@ def run_jobs_in_order(
 def _run_to_end(store: Store, job: Job, ending: _Ending) -> JobOutcome:
     deaths.begin(store, job)
     try:
-        # The old receipt must not vouch for files that are about to be overwritten.
-        store.receipt(job.kind, job.cell_id, job.label).unlink(missing_ok=True)
-        result, outputs = _run(store, job)
+        if job.kind != "clean":  # which keeps the record of before until it has another: its raw file may be gone
+            forget_job(store, job.kind, job.cell_id, job.label)
+        return ending.succeed(*_run(store, job))
     except NothingToSimulateError as error:
         return ending.skip(str(error), error.code)
     except Exception as error:
         return ending.fail(error)
     finally:
         deaths.end(store, job)
-    return ending.finish("done", result=result, outputs=outputs)
 
 
 def record_death(store_root: str, job: Job, reason: str, code: str) -> JobOutcome:
@@ -248,6 +247,20 @@ class _Ending:
     began_unix_second: float
     began_clock_second: float
 
+    def succeed(self, result: Result, outputs: Sequence[OutputFile | Unwritten]) -> JobOutcome:
+        """Write the receipt of a job that is done, with its last file if it has one.
+
+        Raises:
+            OSError: that file cannot be written.
+        """
+        written = tuple(one for one in outputs if isinstance(one, OutputFile))
+        for one in outputs:
+            if isinstance(one, Unwritten):
+                receipt = self._receipt("done", result=result, outputs=written)
+                write_with_receipt(self.store, one, receipt)
+                return JobOutcome(self.job.key, "done", seconds=receipt.seconds)
+        return self.finish("done", result=result, outputs=written)
+
     def skip(self, reason: str, code: str) -> JobOutcome:
         """Write the receipt of a skipped job."""
         return self.finish("skipped", reason, code)
@@ -269,8 +282,25 @@ class _Ending:
         outputs: tuple[OutputFile, ...] = (),
     ) -> JobOutcome:
         """Write the receipt; an outcome ``failed`` when the disk does not take it."""
-        seconds = time.perf_counter() - self.began_clock_second
-        receipt = Receipt(
+        receipt = self._receipt(status, reason, code, log, result, outputs)
+        try:
+            write_receipt(self.store, receipt)
+        except OSError as error:
+            not_written = f"its receipt could not be written: {error.strerror}"
+            reason = f"{reason}; {not_written}" if reason else not_written
+            return JobOutcome(self.job.key, "failed", reason, receipt.seconds, "file_system")
+        return JobOutcome(self.job.key, status, reason, receipt.seconds, code)
+
+    def _receipt(
+        self,
+        status: Status,
+        reason: str = "",
+        code: str = "",
+        log: str = "",
+        result: Result | None = None,
+        outputs: tuple[OutputFile, ...] = (),
+    ) -> Receipt:
+        return Receipt(
             kind=self.job.kind,
             cell_id=self.job.cell_id,
             label=self.job.label,
@@ -280,19 +310,12 @@ class _Ending:
             reason_code=code,
             log=log,
             started_unix_second=self.began_unix_second,
-            seconds=seconds,
+            seconds=time.perf_counter() - self.began_clock_second,
             host=socket.gethostname(),
             versions=tuple((name, installed_version(name)) for name in _VERSIONS_IN_RECEIPT),
             outputs=outputs,
             result=result,
         )
-        try:
-            write_receipt(self.store, receipt)
-        except OSError as error:
-            not_written = f"its receipt could not be written: {error.strerror}"
-            reason = f"{reason}; {not_written}" if reason else not_written
-            return JobOutcome(self.job.key, "failed", reason, seconds, "file_system")
-        return JobOutcome(self.job.key, status, reason, seconds, code)
 
     def write_log(self, text: str) -> str:
         """Write the log of the job.

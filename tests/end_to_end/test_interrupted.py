@@ -41,9 +41,9 @@ def campaign(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(campaign: Path) -> Iterator[subprocess.Popen[str]]:
     """A run of which some cells are done."""
-    receipts = campaign / "store" / "receipts"
+    cleaned = campaign / "store" / "cleaned"
     with started("run", *QUICK, "--no-plots", cwd=campaign) as run:
-        wait_until(lambda: len(list(receipts.glob("clean/*/*.json"))) >= 3, run)
+        wait_until(lambda: len(list(cleaned.glob("*.parquet"))) >= 3, run)
         yield run
 
 
@@ -93,7 +93,7 @@ def test_a_kill_loses_nothing_that_was_done_and_status_says_it(campaign: Path, r
     for worker in workers:
         worker.kill()
     store = campaign / "store"
-    done = {path: path.stat().st_mtime_ns for path in store.glob("receipts/clean/*/*.json")}
+    done = {path: path.stat().st_mtime_ns for path in store.glob("cleaned/*.parquet")}
     assert done
     kilocell("run", *QUICK, "--no-plots", cwd=campaign)
     assert set(results(campaign).values()) == {"done"}

@@ -14,8 +14,11 @@ import psutil
 import pytest
 from campaigns import PATIENCE_SECOND, ask, drive_lines, kilocell, started, wait_until, write_campaign
 from kills import without_times
+from kilocell.data.codec import to_json
 from kilocell.data.results.fitting import Evaluation
 from kilocell.parquet_store.journal import read_journal
+from kilocell.parquet_store.layout import list_receipts
+from kilocell.parquet_store.receipts import read_receipt
 
 pytestmark = pytest.mark.slow
 
@@ -72,8 +75,8 @@ def test_profiles_are_jobs_whose_intervals_stand_beside_the_fitted_values(undist
 
 def results(folder: Path) -> dict[str, Any]:
     """Of each start, of the fit, and of the simulation with what was fitted: all that its receipt says came out."""
-    paths = [path for kind in RECEIPTS for path in (folder / "store" / "receipts" / kind).glob("*/*.json")]
-    return {f"{path.parts[-3]} {path.stem}": without_times(json.loads(path.read_text())) for path in paths}
+    paths = [path for path in list_receipts(folder / "store") if path.parts[-3] in RECEIPTS]
+    return {f"{path.parts[-3]} {path.stem}": without_times(json.loads(to_json(read_receipt(path)))) for path in paths}
 
 
 def journals(folder: Path) -> dict[str, list[Evaluation]]:

@@ -10,12 +10,16 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import DamagedFileError, StoreError
+from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store import write
+from kilocell.parquet_store.check import check_files, is_intact
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import partition_table, read_partition, read_simulation, simulation_outputs
-from kilocell.parquet_store.write import write_frame
+from kilocell.parquet_store.receipts import read_receipt
+from kilocell.parquet_store.write import Unwritten, write_columns, write_frame, write_with_receipt
 
 FLIPS = 60
+RECEIPT = Receipt("clean", "A", "clean", "d", "done")
 
 
 def partition(samples: int = 600) -> pd.DataFrame:
@@ -30,10 +34,17 @@ def partition(samples: int = 600) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("part", ["pages", "end"])
-def test_no_flipped_bit_gives_other_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+@pytest.mark.parametrize("has_receipt", [False, True])
+def test_no_flipped_bit_gives_other_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, has_receipt: bool
+) -> None:
     monkeypatch.setattr(write, "ROW_GROUP_ROWS", 250)
     store, frame = Store(tmp_path), partition()
-    write_frame(store, store.cleaned("A"), frame, {"digest": "d"}, {c.CELL_ID: "A"})
+    file = Unwritten.of_frame(store.cleaned("A"), frame, {"digest": "d"}, {c.CELL_ID: "A"})
+    if has_receipt:
+        write_with_receipt(store, file, RECEIPT)
+    else:
+        write_columns(store, file.path, file.columns, file.metadata, file.identity)
     path = store.cleaned("A")
     content = path.read_bytes()
     end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
@@ -51,7 +62,10 @@ def test_no_flipped_bit_gives_other_values(tmp_path: Path, monkeypatch: pytest.M
                 errors += error.path == path
                 continue
             pd.testing.assert_frame_equal(read, expected)
-    assert errors > (FLIPS if part == "pages" else FLIPS / 4)
+        vouched = read_receipt(store.receipt("clean", "A", "clean"))
+        assert not has_receipt or vouched is None or not is_intact(path, vouched.outputs[0])
+        assert not has_receipt or len(list(check_files(store))) == 1
+    assert errors > (FLIPS if part == "pages" else FLIPS / 5)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 no more", b"\0" * 5000, "half", "no end"])

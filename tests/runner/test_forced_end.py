@@ -132,5 +132,5 @@ def test_a_job_that_ends_leaves_no_file(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(_RUN_BY_KIND, SplitWork, run)
         assert run_job(str(tmp_path), job).status == "failed"
-    assert seen == [["d.begun"]]
-    assert [path.name for path in begun_path(store, job).parent.iterdir()] == ["d.json"]
+    assert seen == [["a.csv~d.begun"]]
+    assert [path.name for path in (tmp_path / "receipts").rglob("*.*") if path.is_file()] == ["d.json"]

@@ -15,7 +15,7 @@ from kilocell.data.rules import flag_bit
 from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
-from kilocell.parquet_store.write import write_frame
+from kilocell.parquet_store.write import write_frame, write_receipt
 from kilocell.report.cleaning_figures import plot_cleaning
 from kilocell.report.cleaning_marks import find_marks
 from kilocell.report.raw_rows import BeforeAndAfter, read_before_and_after
@@ -161,7 +161,10 @@ def test_inserted_samples_have_no_raw_row(one_file: Store) -> None:
         }
     )
     longer = pd.concat([samples.iloc[:101], edge, samples.iloc[101:]], ignore_index=True).astype(c.PARTITION_COLUMNS)
+    receipt = read_receipt(one_file.receipt("clean", "A", "clean"))
+    assert receipt is not None
     write_frame(one_file, one_file.cleaned("A"), longer, {"cell_id": "A"})
+    write_receipt(one_file, receipt)
     record = read(one_file, "A")
     assert len(record.raw) == len(record.samples) == len(samples) + 2
     assert np.flatnonzero(~record.is_row).tolist() == [101, 102]

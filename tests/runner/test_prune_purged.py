@@ -60,8 +60,8 @@ def test_a_campaign_that_no_longer_names_purged_files_keeps_their_cells(folder: 
 
 def test_raw_rows_of_a_purged_file_stay_while_a_cell_of_it_is_planned(folder: Path) -> None:
     (folder / "raw" / "all.csv").unlink()
-    (rows_of_a,) = (folder / "store" / "raw").glob("*/A/*.parquet")
-    rows_of_a.unlink()  # so that the split would have to run again, which it cannot
-    (rows_of_b,) = (folder / "store" / "raw").glob("*/B/*.parquet")
+    (index,) = (folder / "store" / "raw").glob("*/cells.json")
+    index.unlink()  # so that the split would have to run again, which it cannot
+    (rows,) = index.parent.glob("*.parquet")
     prune(load_campaign(folder / "campaign.toml"))
-    assert rows_of_b.exists()
+    assert rows.exists()

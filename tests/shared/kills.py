@@ -20,6 +20,9 @@ from typing import Any, Final
 import psutil
 import pyarrow.parquet as pq
 from campaigns import KILOCELL, PATIENCE_SECOND, campaign_text, drive_lines, environment, lines
+from kilocell.data.codec import to_json
+from kilocell.parquet_store.layout import list_receipts
+from kilocell.parquet_store.receipts import read_receipt
 from kilocell.runner.cluster.security import security_in_files
 
 FIT: Final = """
@@ -60,6 +63,9 @@ ELSEWHERE: Final = ("started_unix_second", "seconds", "host", "solve_seconds", "
 TABLES_OF_RUNS: Final = ("runs", "run_workers", "campaigns")
 COLUMNS_OF_RUNS: Final = (*ELSEWHERE, "found_unix_second", "run_id", "mtime_ns")
 """Columns that say when, where and in which run something was made."""
+
+NAMES_OF_FILES: Final = {"outputs": "(SELECT group_concat(key) FROM json_each(outputs))"}
+"""A column without the sizes of files: they are those of receipts, which say when and how a job ran."""
 
 REASON_OF_PLAN: Final = ("plan", "reason")
 """Why the last run did a job: a run that finds it done has no reason."""
@@ -307,8 +313,8 @@ def finish(run: subprocess.Popen[str]) -> str:
 
 def stage_now(store: Path) -> tuple[str, int]:
     """Return what a run does now, from the files of its store, and how many jobs have ended."""
-    receipts = len(list(store.glob("receipts/*/*/*.json")))
-    running = sorted({path.parts[-3] for path in store.glob("receipts/*/*/*.begun")})
+    receipts = len(list_receipts(store))
+    running = sorted({path.parts[-2] for path in store.glob("receipts/*/*.begun")})
     if running:
         return " + ".join(running), receipts
     if not receipts:
@@ -323,8 +329,9 @@ def snapshot(store: Path) -> Snapshot:
         found |= catalog_rows(store / "catalog.sqlite")
     for path in sorted(store.rglob("*.parquet")):
         found[str(path.relative_to(store))] = pq.read_table(path)
-    for path in sorted(store.glob("receipts/*/*/*.json")):
-        found[str(path.relative_to(store))] = without_times(json.loads(path.read_text()))
+    for path in list_receipts(store):
+        receipt = read_receipt(path)
+        found[str(path.relative_to(store))] = receipt and without_times(json.loads(to_json(receipt)))
     left = [*store.rglob("*.begun"), *store.rglob("*.running")]
     return found | {str(path.relative_to(store)): None for path in left}
 
@@ -339,7 +346,7 @@ def catalog_rows(path: Path) -> Snapshot:
                 continue
             columns = [row[1] for row in catalog.execute(f"PRAGMA table_info({table})")]
             kept = [name for name in columns if name not in COLUMNS_OF_RUNS and (table, name) != REASON_OF_PLAN]
-            selected = ", ".join(f'"{name}"' for name in kept)
+            selected = ", ".join(NAMES_OF_FILES.get(name, f'"{name}"') for name in kept)
             found[f"table {table}"] = sorted(catalog.execute(f"SELECT {selected} FROM {table}"), key=repr)
     return found
 

@@ -39,7 +39,7 @@ def test_a_campaign_runs_in_slurm_jobs(campaign: Path, queue: Queue) -> None:
 
 def test_ctrl_c_leaves_no_job_and_the_next_run_goes_on(campaign: Path, queue: Queue) -> None:
     with started(*RUN, cwd=campaign) as run:
-        wait_until(lambda: list(campaign.glob("store/receipts/clean/**/*.json")), run)
+        wait_until(lambda: list(campaign.glob("store/cleaned/*.parquet")), run)
         os.killpg(run.pid, signal.SIGINT)
         out, err = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == 130, out + err

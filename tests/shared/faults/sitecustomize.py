@@ -59,13 +59,13 @@ def fail(how: str) -> None:
 
 def job_of_process() -> str:
     """Return kind, cell and label of the job that runs in this process, with slashes; "" = none does."""
-    for path in (STORE / "receipts").glob("*/*/*.begun"):
+    for path in (STORE / "receipts").glob("*/*.begun"):
         try:
             begun = [line for line in path.read_text().splitlines() if line.startswith("{")]
         except OSError:
             continue
         if begun and json.loads(begun[-1])["pid"] == os.getpid():
-            return path.relative_to(STORE / "receipts").as_posix()
+            return path.relative_to(STORE / "receipts").as_posix().replace("~", "/")
     return ""
 
 
@@ -86,7 +86,7 @@ class Connection(sqlite3.Connection):
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         if statement == "COMMIT":
             try:
-                fire("commit", "with receipts" if any(STORE.glob("receipts/*/*/*.json")) else "without receipts")
+                fire("commit", "with receipts" if any(STORE.glob("cleaned/*.parquet")) else "without receipts")
             except OSError as error:
                 full = error.errno == errno.ENOSPC
                 failed = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
