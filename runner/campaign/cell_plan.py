@@ -72,8 +72,8 @@ def resolve(
         One plan for each cell, in the order of the ids.
 
     Raises:
-        CampaignError: ``[cells.ID]``, a model or a fit names a cell (not a glob) that no raw file has; the text gives the
-            nearest cell. Or a fit names no parameter set and one of its cells has none.
+        CampaignError: ``[cells.ID]``, a model or a fit names a cell (not a glob) that no raw file has; the text gives
+            the nearest cell. Or a fit names no parameter set and one of its cells has none.
     """
     known = tuple(dict.fromkeys(cell_ids))
     problems = [
