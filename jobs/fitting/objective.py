@@ -26,7 +26,8 @@ from ..simulation.attempts import (
     compress_within_charge_limit,
     solve_attempt,
 )
-from ..simulation.replay import Replayed, check_range
+from ..simulation.numerical_error import TIGHTER
+from ..simulation.replay import Replayed, ReplayEndedError, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .channels import Channel
@@ -141,6 +142,21 @@ class ObjectivePart:
             sloped_outputs=self.temperature.outputs,
         )
 
+    def _with_measured_charge(self, problem: ReplayProblem, replayed: Replayed) -> Replayed:
+        """Check a replay, and solve again with tighter tolerances where its charge is not the measured one.
+
+        Raises:
+            JobError: the curve is impossible, or its charge is not the measured one with tighter tolerances either.
+        """
+        check_range(replayed)
+        try:
+            check_charge(problem, replayed)
+        except ReplayEndedError:
+            replayed = solve_attempt(replace(self.attempt, tighter=TIGHTER * self.attempt.tighter), problem)
+            check_range(replayed)
+            check_charge(problem, replayed)
+        return replayed
+
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
         """Compute the residuals at some parameter values.
 
@@ -155,8 +171,7 @@ class ObjectivePart:
         problem = self.make_problem(values, slopes=slopes, refine=checked)
         replayed = self.replay(problem, values)
         if checked:
-            check_range(replayed)
-            check_charge(problem, replayed)
+            replayed = self._with_measured_charge(problem, replayed)
         error = 1e3 * (replayed.voltage_volt - self.record.voltage_volt)[self.used]
         error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
         sign = np.copysign(1.0, error)
