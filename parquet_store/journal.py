@@ -18,8 +18,7 @@ import numpy as np
 from ..data.arrays import Floats
 from ..data.codec import from_json, to_json
 from ..data.results.fitting import Evaluation
-from .layout import BEGUN as BEGUN
-from .layout import Store
+from .layout import BEGUN, Store
 
 WORTH_SECOND: Final = 0.05
 """Shortest evaluation whose arrays are stored, in s. To repeat a faster evaluation takes no longer than to read it."""

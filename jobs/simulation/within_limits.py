@@ -23,12 +23,12 @@ from .attempts import (
     find_attempt,
     solve_attempt,
 )
-from .numerical_error import control_error, is_checked_whole, solve_carefully
+from .numerical_error import TIGHTER, control_error, is_checked_whole, solve_carefully
 from .replay import Replayed, ReplayEndedError, check_range
 
-LOOSER: Final = 5.0
+LOOSER: Final = 1.0 / TIGHTER
 """Factor of the tolerances of a scout, which shows where outputs are needed; its difference from the next replay bounds
-the error of that one."""
+the error of that one as well as that of any two replays whose tolerances differ by ``TIGHTER``."""
 
 
 def try_attempts_within_limit(

@@ -153,7 +153,7 @@ def record_death(store_root: str, job: Job, reason: str, code: str) -> JobOutcom
     """
     ending = _Ending(Store(Path(store_root)), job, time.time(), time.perf_counter())
     text = f"{reason}\n\nThe job's process ended before it could write a traceback.\n"
-    return ending.finish("failed", reason, code, ending.write_log(text))
+    return ending.fail_with_log(reason, code, text)
 
 
 def _done_in_this_run(store: Store, job: Job) -> JobOutcome | None:
@@ -259,37 +259,33 @@ class _Ending:
                 receipt = self._receipt("done", result=result, outputs=written)
                 write_with_receipt(self.store, one, receipt)
                 return JobOutcome(self.job.key, "done", seconds=receipt.seconds)
-        return self.finish("done", result=result, outputs=written)
+        return self._finish(self._receipt("done", result=result, outputs=written))
 
     def skip(self, reason: str, code: str) -> JobOutcome:
         """Write the receipt of a skipped job."""
-        return self.finish("skipped", reason, code)
+        return self._finish(self._receipt("skipped", reason, code))
 
     def fail(self, error: Exception) -> JobOutcome:
         """Write the traceback, the partial result and the receipt of a failed job; for use in an ``except`` block."""
         log = self.write_log(traceback.format_exc())
         result, outputs = partial_result(self.store, self.job, error)
         reason, code = reason_and_code(error)
-        return self.finish("failed", reason, code, log, result, outputs)
+        return self._finish(self._receipt("failed", reason, code, log, result, outputs))
 
-    def finish(
-        self,
-        status: Status,
-        reason: str = "",
-        code: str = "",
-        log: str = "",
-        result: Result | None = None,
-        outputs: tuple[OutputFile, ...] = (),
-    ) -> JobOutcome:
+    def fail_with_log(self, reason: str, code: str, text: str) -> JobOutcome:
+        """Write the log and the receipt of a failed job that left nothing else."""
+        return self._finish(self._receipt("failed", reason, code, self.write_log(text)))
+
+    def _finish(self, receipt: Receipt) -> JobOutcome:
         """Write the receipt; an outcome ``failed`` when the disk does not take it."""
-        receipt = self._receipt(status, reason, code, log, result, outputs)
+        reason = receipt.reason
         try:
             write_receipt(self.store, receipt)
         except OSError as error:
             not_written = f"its receipt could not be written: {error.strerror}"
             reason = f"{reason}; {not_written}" if reason else not_written
             return JobOutcome(self.job.key, "failed", reason, receipt.seconds, "file_system")
-        return JobOutcome(self.job.key, status, reason, receipt.seconds, code)
+        return JobOutcome(self.job.key, receipt.status, reason, receipt.seconds, receipt.reason_code)
 
     def _receipt(
         self,

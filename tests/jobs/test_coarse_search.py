@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
-from kilocell.data import columns as c
+from diffusion_fit import FIT, noisy_pulses
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitMethod, FitSettings
 from kilocell.data.results.fitting import Evaluation, StartResult
-from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting import coarse_search, objective
 from kilocell.jobs.fitting.fit import run_start
 from kilocell.jobs.fitting.last_objective import make_objective_once
@@ -23,9 +21,7 @@ from kilocell.jobs.fitting.starts import first_point, to_scaled
 from kilocell.jobs.simulation import attempts
 from kilocell.jobs.simulation.attempts import Attempt, ReplayProblem
 from kilocell.jobs.simulation.replay import Replayed
-from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
-from records import pulses
 
 Floats = NDArray[np.float64]
 COARSE = 5.0  # Attempt.tighter above which a solve is coarse
@@ -33,10 +29,7 @@ COARSE = 5.0  # Attempt.tighter above which a solve is coarse
 
 @pytest.fixture(scope="module")
 def record() -> pd.DataFrame:
-    overrides = (Override(NEGATIVE, "value", TRUTH[0]), Override(POSITIVE, "value", TRUTH[1]))
-    truth = SimulateSettings(FIT.cell, FIT.model, ParameterSetSettings("truth", "Chen2020", overrides))
-    voltage = simulate(pulses(), truth, None).frame["simulated_voltage_volt"]
-    return pulses().assign(**{c.VOLTAGE: voltage + 1e-3 * np.random.default_rng(3).standard_normal(len(voltage))})
+    return noisy_pulses()
 
 
 def exact_search(samples: pd.DataFrame, settings: FitSettings, start: int) -> tuple[Floats, float]:

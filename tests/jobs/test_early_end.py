@@ -7,16 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
-from kilocell.data import columns as c
+from diffusion_fit import FIT, noisy_pulses
 from kilocell.data.fit_settings import FitParameter
 from kilocell.data.results.fitting import StartResult
-from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.early_stop import EarlyStopping, Rival, StoppedEarly
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import make_objective
-from kilocell.jobs.simulation.simulate import simulate
-from records import pulses
 
 HARD = replace(FIT, stop_beaten=True, starts=5)
 LINE = replace(HARD, parameters=(FitParameter("x", 0.0, 1.0), FitParameter("y", 0.0, 1.0)))
@@ -24,10 +20,7 @@ LINE = replace(HARD, parameters=(FitParameter("x", 0.0, 1.0), FitParameter("y", 
 
 @pytest.fixture(scope="module")
 def record() -> pd.DataFrame:
-    overrides = (Override(NEGATIVE, "value", TRUTH[0]), Override(POSITIVE, "value", TRUTH[1]))
-    truth = SimulateSettings(FIT.cell, FIT.model, ParameterSetSettings("truth", "Chen2020", overrides))
-    voltage = simulate(pulses(), truth, None).frame["simulated_voltage_volt"]
-    return pulses().assign(**{c.VOLTAGE: voltage + 1e-3 * np.random.default_rng(3).standard_normal(len(voltage))})
+    return noisy_pulses()
 
 
 def test_a_start_out_of_time_counts_with_its_best_point(record: pd.DataFrame) -> None:

@@ -7,26 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
-from kilocell.data import columns as c
+from diffusion_fit import FIT, NEGATIVE, TRUTH, noisy_pulses
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter
-from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
+from kilocell.data.settings import SimulateSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.fitting.search_methods import promised_gain
 from kilocell.jobs.fitting.starts import first_point, from_scaled, to_scaled
 from kilocell.jobs.simulation.simulate import simulate
-from records import pulses
 
 
 @pytest.fixture(scope="module")
 def record() -> pd.DataFrame:
-    """A cell whose true diffusivities are known, measured with 1 mV of noise."""
-    overrides = (Override(NEGATIVE, "value", TRUTH[0]), Override(POSITIVE, "value", TRUTH[1]))
-    truth = SimulateSettings(FIT.cell, FIT.model, ParameterSetSettings("truth", "Chen2020", overrides))
-    voltage = simulate(pulses(), truth, None).frame["simulated_voltage_volt"]
-    return pulses().assign(**{c.VOLTAGE: voltage + 1e-3 * np.random.default_rng(3).standard_normal(len(voltage))})
+    return noisy_pulses()
 
 
 def test_every_start_finds_the_truth_down_to_the_noise(record: pd.DataFrame) -> None:

@@ -10,8 +10,8 @@ import pytest
 from campaigns import SHORT, campaign_text
 from kilocell.data.results.fitting import FitResult, StartResult
 from kilocell.data.results.receipt import Receipt
-from kilocell.parquet_store.journal import BEGUN, StartJournal, count_deaths, forget_deaths, read_journal
-from kilocell.parquet_store.layout import Store
+from kilocell.parquet_store.journal import StartJournal, count_deaths, forget_deaths, read_journal
+from kilocell.parquet_store.layout import BEGUN, Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
 from kilocell.runner.campaign.campaign import load_campaign
